@@ -1,0 +1,155 @@
+"""What a reducer did, as data: the only thing that passes from drafts to documents.
+
+Each change names a place by its path of segments and says what is to happen there; ``value`` and
+``was`` are what people see (frozen Python values, for DevTools and undo), ``encoded`` is what the
+document stores. A reducer's changes are coalesced, so what it undid itself is never written, and
+each change has an inverse, so undoing is one more ordinary list of changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from crdtstore.persistent import MISSING
+from crdtstore.values import Encoded, same
+
+__all__ = [
+    "ABSENT",
+    "Add",
+    "Change",
+    "Insert",
+    "Move",
+    "Path",
+    "Put",
+    "Remove",
+    "Splice",
+    "coalesce",
+    "invert",
+]
+
+Path = tuple[str, ...]
+
+
+ABSENT: Any = MISSING
+"""Nothing was there."""
+
+
+class Put(NamedTuple):
+    """Write a register, a map entry or a set element; ``was`` is ``ABSENT`` for a new entry."""
+
+    path: Path
+    value: Any
+    was: Any
+    encoded: Encoded
+
+
+class Remove(NamedTuple):
+    """Remove a map entry, set element, table row or list element.
+
+    ``after`` is the key of the list element before it (``None``: it was the first).
+    """
+
+    path: Path
+    was: Any
+    encoded: Encoded = None
+    after: str | None = None
+
+
+class Add(NamedTuple):
+    """Add ``amount`` to a counter."""
+
+    path: Path
+    amount: int | float
+
+
+class Splice(NamedTuple):
+    """Replace ``deleted`` by ``inserted`` at code point ``index`` of a text."""
+
+    path: Path
+    index: int
+    deleted: str
+    inserted: str
+
+
+class Insert(NamedTuple):
+    """Insert a row or list element, given as a snapshot, under the key that ends the path.
+
+    ``after`` is the key of the list element it comes right after (``None``: at the front).
+    """
+
+    path: Path
+    row: Any
+    after: str | None = None
+
+
+class Move(NamedTuple):
+    """Move a list element to right after the element ``after`` (``None``: to the front)."""
+
+    path: Path
+    after: str | None
+    was: str | None
+
+
+Change = Put | Remove | Add | Splice | Insert | Move
+
+
+def coalesce(changes: list[Change]) -> list[Change]:
+    """Merge what one reducer did to one place, and drop what comes to nothing."""
+    if len(changes) == 1:
+        return changes
+    out: list[Change | None] = []
+    at: dict[Path, int] = {}
+    for change in changes:
+        if isinstance(change, (Insert, Move, Splice)) or (
+            isinstance(change, Remove) and change.encoded is None
+        ):
+            if not isinstance(change, Splice):  # structure changed: later writes are to new places
+                at.clear()
+            out.append(change)
+            continue
+        index = at.get(change.path)
+        if index is None:
+            at[change.path] = len(out)
+            out.append(change)
+        else:
+            out[index] = _merge(out[index], change)
+            if out[index] is None:
+                del at[change.path]
+    return [change for change in out if change is not None and not _idle(change)]
+
+
+def _merge(first: Any, then: Any) -> Change | None:
+    if isinstance(first, Add):
+        return first._replace(amount=first.amount + then.amount)
+    was = first.was
+    if isinstance(then, Remove):
+        return None if was is ABSENT else then._replace(was=was)
+    return None if was is not ABSENT and same(was, then.value) else then._replace(was=was)
+
+
+def _idle(change: Change) -> bool:
+    return isinstance(change, Add) and change.amount == 0
+
+
+def invert(changes: Iterable[Change]) -> list[Change]:
+    """Return the changes that take ``changes`` back, last first."""
+    return [_inverse(change) for change in reversed(list(changes))]
+
+
+def _inverse(change: Change) -> Change:
+    if isinstance(change, Put):
+        if change.was is ABSENT:
+            return Remove(change.path, change.value, change.encoded)
+        return Put(change.path, change.was, change.value, None)
+    if isinstance(change, Remove):
+        if change.encoded is None:
+            return Insert(change.path, change.was, change.after)
+        return Put(change.path, change.was, ABSENT, change.encoded)
+    if isinstance(change, Add):
+        return Add(change.path, -change.amount)
+    if isinstance(change, Splice):
+        return Splice(change.path, change.index, change.inserted, change.deleted)
+    if isinstance(change, Insert):
+        return Remove(change.path, change.row, after=change.after)
+    return Move(change.path, change.was, change.after)

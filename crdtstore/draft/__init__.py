@@ -1,0 +1,143 @@
+"""What reducers hold: drafts that look like dataclasses, dicts, lists, sets and str, and record.
+
+``record`` runs a reducer on a draft of a snapshot and returns its changes; the snapshot is never
+touched, and no document is near. The reducer sees its own writes, may mutate the draft or return a
+new state but not both, and afterwards every draft is revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import iscoroutine
+from typing import Any
+
+from crdtstore.changes import Add, Change, Put
+from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
+from crdtstore.draft.lists import ListDraft
+from crdtstore.draft.records import RecordDraft, assign, open_record, open_text
+from crdtstore.draft.scope import Opener, Scope, display
+from crdtstore.draft.texts import TextDraft, TextPlace
+from crdtstore.errors import ReducerError
+from crdtstore.shapes import (
+    CounterShape,
+    ListShape,
+    MapShape,
+    RecordShape,
+    RegisterShape,
+    SetShape,
+    Shape,
+    TableShape,
+    TextShape,
+    check_number,
+    freeze_element,
+)
+from crdtstore.values import freeze, same
+
+__all__ = ["current", "original", "record"]
+
+_OPENERS: dict[type, Opener] = {
+    RecordShape: open_record,
+    TextShape: open_text,
+    SetShape: SetDraft,
+    MapShape: MapDraft,
+    TableShape: TableDraft,
+    ListShape: ListDraft,
+}
+
+
+def record(
+    shape: Shape,
+    state: Any,
+    reducer: Callable[[Any], Any],
+    *,
+    token: Callable[[], str],
+    root: str = "",
+) -> list[Change]:
+    """Run ``reducer`` on a draft of ``state`` and return what it changed.
+
+    ``root`` names the slice in messages. Raises whatever the reducer raises; nothing is changed
+    then. Raises ``ReducerError`` for a reducer that both mutates its draft and returns a state, or
+    is a coroutine; ``StateValueError`` for a value that state cannot hold.
+    """
+    scope = Scope(token, _OPENERS, root)
+    try:
+        opener = _OPENERS.get(type(shape))
+        if opener is None:
+            return _record_value(scope, shape, state, reducer(state))
+        draft = opener(scope, shape, (), state)
+        result = reducer(draft.view() if type(draft) is TextPlace else draft)
+        if result is not None and result is not draft:
+            _assign_result(scope, draft, result)
+        return scope.finish()
+    finally:
+        scope.revoke()
+
+
+def _assign_result(scope: Scope, draft: Any, result: Any) -> None:
+    if iscoroutine(result):
+        result.close()
+        raise ReducerError(
+            f"the reducer of {scope.root!r} is async; reducers are plain functions: do the waiting "
+            "in a thunk and dispatch its result"
+        )
+    if isinstance(result, TextDraft) and result._place is draft:
+        return
+    if scope.changes or scope.finish():
+        raise ReducerError(
+            f"a reducer of {scope.root!r} changed its draft and also returned a value "
+            f"({type(result).__name__}); mutate the draft or return a new state, never both"
+        )
+    if type(draft) is TextPlace:
+        draft.assign(result)
+    else:
+        assign(draft, result)
+
+
+def _record_value(scope: Scope, shape: Any, state: Any, result: Any) -> list[Change]:
+    """Record the result of a reducer of a slice whose whole state is one register or counter."""
+    if iscoroutine(result):
+        _assign_result(scope, None, result)
+    if result is None and not isinstance(shape, RegisterShape):
+        return []
+    if isinstance(shape, CounterShape):
+        check_number(shape, result, (scope.root,))
+        return [] if same(state, result) else [Add((), result - state)]
+    if result is None:  # like every reducer that returns nothing: no change
+        return []
+    encoded = shape.codec.encode(result, (scope.root,))
+    shown = display(encoded, result, shape.codec.decode)
+    return [] if same(state, shown) else [Put((), shown, state, encoded)]
+
+
+def current(draft: Any) -> Any:
+    """Return an immutable snapshot of a draft as it is now, edits included.
+
+    Safe to keep after the reducer; anything that is not a draft comes back as it is.
+    """
+    found = _opened(draft)
+    if found is None:
+        return freeze(draft) if isinstance(draft, (list, dict)) else draft
+    scope, shape, _ = found
+    scope.check()
+    if isinstance(draft, TextDraft):
+        return draft._place.value
+    return freeze_element(shape, draft, ())
+
+
+def original(draft: Any) -> Any:
+    """Return the snapshot that a draft started from, without the reducer's edits."""
+    found = _opened(draft)
+    if found is None:
+        return draft
+    found[0].check()
+    return found[2]
+
+
+def _opened(draft: Any) -> tuple[Scope, Any, Any] | None:
+    if isinstance(draft, RecordDraft):
+        return draft._crdt_scope, draft._crdt_shape, draft._crdt_base
+    if isinstance(draft, TextDraft):
+        return draft._place.scope, None, draft._place.base
+    if isinstance(draft, (ListDraft, TableDraft, MapDraft, SetDraft)):
+        return draft.scope, draft._shape, draft.base
+    return None

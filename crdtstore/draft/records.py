@@ -1,0 +1,302 @@
+"""Drafts of records: instances of the user's own class whose assignments are recorded.
+
+The draft class is generated once for each dataclass, as a subclass of it, so the user's methods
+and properties work on drafts too. Reads come from what the reducer wrote so far, else from the
+snapshot; nested kinds open as drafts of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from crdtstore.changes import Add, Path, Put
+from crdtstore.draft.scope import Scope, display
+from crdtstore.draft.texts import TextPlace
+from crdtstore.errors import StateValueError
+from crdtstore.persistent import MISSING
+from crdtstore.shapes import (
+    CounterShape,
+    RecordShape,
+    RegisterShape,
+    TextShape,
+    check_number,
+)
+from crdtstore.values import same
+from crdtstore.views import read_field
+
+__all__ = [
+    "DictDraft",
+    "RecordDraft",
+    "assign",
+    "detach",
+    "open_record",
+    "open_text",
+    "read",
+    "write",
+]
+
+_SLOTS = ("_crdt_base", "_crdt_kids", "_crdt_over", "_crdt_path", "_crdt_scope", "_crdt_shape")
+
+
+class RecordDraft:
+    """The common base of all record drafts."""
+
+    __slots__ = _SLOTS
+    _crdt_base: Any
+    _crdt_kids: dict[str, Any]
+    _crdt_over: dict[str, Any]
+    _crdt_path: Path
+    _crdt_scope: Scope
+    _crdt_shape: RecordShape
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = self._crdt_shape.fields.get(name)
+        if field is None:
+            own = getattr(type(self), name, None)
+            if hasattr(own, "__set__"):  # a property of the user's
+                object.__setattr__(self, name, value)
+                return
+            raise AttributeError(
+                f"{type(self).__name__} has no field {name!r}; "
+                f"fields: {', '.join(self._crdt_shape.fields)}"
+            )
+        write(self, name, field, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"the field {name!r} of a record cannot be deleted")
+
+    def __eq__(self, other: object) -> Any:
+        if self is other:
+            return True
+        names = self._crdt_shape.fields
+        if isinstance(other, Mapping):
+            return set(other) == set(names) and all(read(self, n) == other[n] for n in names)
+        cls = self._crdt_shape.cls
+        if cls is None or not isinstance(other, cls):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        scope = self._crdt_scope
+        name = type(self).__name__
+        if scope.revoked:
+            return f"<revoked draft of {name}>"
+        fields = ", ".join(f"{n}={read(self, n)!r}" for n in self._crdt_shape.fields)
+        return f"{name}({fields})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a draft cannot be pickled or copied; take current(draft)")
+
+
+class DictDraft(RecordDraft):
+    """A record declared by a plain dict: fields read and write as attributes and as items."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._crdt_shape.fields:
+            raise AttributeError(
+                f"the state has no field {name!r}; fields: {', '.join(self._crdt_shape.fields)}"
+            )
+        return read(self, name)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._crdt_shape.fields:
+            raise KeyError(key)
+        return read(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key not in self._crdt_shape.fields:
+            raise KeyError(
+                f"{key!r} is not a field of this record (fields: "
+                f"{', '.join(self._crdt_shape.fields)}); keys that come and go live in a Map"
+            )
+        write(self, key, self._crdt_shape.fields[key], value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._crdt_shape.fields)
+
+    def __len__(self) -> int:
+        return len(self._crdt_shape.fields)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._crdt_shape.fields
+
+    def keys(self) -> Any:
+        """Return the field names."""
+        return self._crdt_shape.fields.keys()
+
+    def values(self) -> list[Any]:
+        """Return the fields' values."""
+        return [read(self, name) for name in self._crdt_shape.fields]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return (name, value) pairs."""
+        return [(name, read(self, name)) for name in self._crdt_shape.fields]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return a field's value, or ``default``."""
+        return read(self, key) if key in self._crdt_shape.fields else default
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Assign several fields."""
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+
+def open_record(scope: Scope, shape: RecordShape, path: Path, base: Any) -> RecordDraft:
+    """Open a draft of the record snapshot ``base`` at ``path``."""
+    cls = _draft_class(shape.cls, tuple(shape.fields)) if shape.cls is not None else DictDraft
+    draft: RecordDraft = object.__new__(cls)
+    for setter, value in zip(_SETTERS, (base, {}, {}, path, scope, shape), strict=True):
+        setter(draft, value)
+    return draft
+
+
+_SETTERS: tuple[Callable[[Any, Any], None], ...] = tuple(
+    RecordDraft.__dict__[name].__set__ for name in _SLOTS
+)
+
+
+@lru_cache(maxsize=None)
+def _draft_class(cls: type, names: tuple[str, ...]) -> type:
+    namespace: dict[str, Any] = {
+        "__slots__": (),
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__setattr__": RecordDraft.__setattr__,
+        "__delattr__": RecordDraft.__delattr__,
+        "__reduce__": RecordDraft.__reduce__,
+        "__repr__": RecordDraft.__repr__,
+        "__eq__": RecordDraft.__eq__,
+        "__hash__": None,
+    }
+    for name in names:
+        namespace[name] = _field(name)
+    return type(cls)(cls.__name__, (RecordDraft, cls), namespace)
+
+
+def _field(name: str) -> property:
+    def get(self: RecordDraft) -> Any:
+        return read(self, name)
+
+    def put(self: RecordDraft, value: Any) -> None:
+        write(self, name, self._crdt_shape.fields[name], value)
+
+    return property(get, put)
+
+
+def read(draft: RecordDraft, name: str) -> Any:
+    """Read a field as the reducer sees it."""
+    scope = draft._crdt_scope
+    if scope.revoked:
+        scope.check()
+    kid = draft._crdt_kids.get(name)
+    if kid is not None:
+        return kid.view() if type(kid) is TextPlace else kid
+    field = draft._crdt_shape.fields[name]
+    kind = type(field)
+    if kind is RegisterShape:
+        value = _value(draft, name)
+        return scope.thaw(
+            (*draft._crdt_path, name), value, lambda copy: write(draft, name, field, copy)
+        )
+    if kind is CounterShape:
+        return _value(draft, name)
+    kid = scope.openers[kind](scope, field, (*draft._crdt_path, name), read_field(draft._crdt_base, name))
+    draft._crdt_kids[name] = kid
+    return kid.view() if type(kid) is TextPlace else kid
+
+
+def _value(draft: RecordDraft, name: str) -> Any:
+    over = draft._crdt_over
+    return over[name] if name in over else read_field(draft._crdt_base, name)
+
+
+def write(draft: RecordDraft, name: str, field: Any, value: Any) -> None:
+    """Record the assignment of a field; assigning an equal value records nothing."""
+    scope = draft._crdt_scope
+    if scope.revoked:
+        scope.check()
+    path = (*draft._crdt_path, name)
+    kind = type(field)
+    if kind is RegisterShape:
+        if scope.thawed and scope.written(path, value):
+            return
+        before = _value(draft, name)
+        encoded = field.codec.encode(value, (scope.root, *path))
+        shown = display(encoded, value, field.codec.decode)
+        if same(before, shown):
+            return
+        draft._crdt_over[name] = shown
+        scope.changes.append(Put(path, shown, before, encoded))
+    elif kind is CounterShape:
+        before = _value(draft, name)
+        if value is before:
+            return
+        check_number(field, value, (scope.root, *path))
+        if same(before, value):
+            return
+        if type(value) is float and type(before) is not float:
+            before = float(before)
+        draft._crdt_over[name] = value
+        scope.changes.append(Add(path, value - before))
+    else:
+        kid = draft._crdt_kids.get(name)
+        if kid is None:
+            base = read_field(draft._crdt_base, name)
+            kid = draft._crdt_kids[name] = scope.openers[kind](scope, field, path, base)
+        if value is kid:
+            return  # the second half of ``state.items += [...]``
+        kid.assign(value) if kind is TextShape else assign(kid, value)
+
+
+def assign(kid: Any, value: Any) -> None:
+    """Assign a whole nested record or container, as the edits it takes."""
+    if isinstance(kid, RecordDraft):
+        _assign_record(kid, value)
+    else:
+        kid._assign(value)
+
+
+def _assign_record(draft: RecordDraft, value: Any) -> None:
+    shape = draft._crdt_shape
+    where = (draft._crdt_scope.root, *draft._crdt_path)
+    if shape.cls is not None and isinstance(value, shape.cls):
+        fields: dict[str, Any] = {name: getattr(value, name) for name in shape.fields}
+    elif isinstance(value, (Mapping, DictDraft)):
+        fields = {name: value[name] for name in value}
+        unknown = [name for name in fields if name not in shape.fields]
+        if unknown:
+            raise StateValueError(
+                where, f"unknown field {unknown[0]!r}; fields: {', '.join(shape.fields)}"
+            )
+    else:
+        expected = shape.cls.__name__ if shape.cls is not None else "a dict"
+        raise StateValueError(
+            where, f"expected {expected}, got {type(value).__name__}: {value!r:.80}"
+        )
+    for name, field in shape.fields.items():
+        item = fields.get(name, MISSING)
+        write(draft, name, field, field.default if item is MISSING else item)
+
+
+def detach(kid: Any, scope: Scope) -> None:
+    """Make a removed row and all that is nested in it plain objects: changes to them go nowhere."""
+    if isinstance(kid, RecordDraft):
+        kid._crdt_scope.forget(kid._crdt_path)
+        RecordDraft._crdt_scope.__set__(kid, scope)  # type: ignore[attr-defined]
+        for inner in kid._crdt_kids.values():
+            detach(inner, scope)
+    else:
+        kid.scope = scope
+
+
+def open_text(scope: Scope, shape: TextShape, path: Path, base: Any) -> TextPlace:
+    """Open a draft of the text ``base`` at ``path``."""
+    return TextPlace(scope, path, base)

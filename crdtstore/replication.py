@@ -1,0 +1,84 @@
+"""What passes between a store and whatever carries its work elsewhere: commits and merges, as data.
+
+A commit is what one dispatch or one merge changed: the deltas of all its slices together, and what
+is known of the action behind them. The same record goes to the log, to the network and to hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgpack
+
+__all__ = ["ActionInfo", "Commit", "Conflict", "Merged", "pack_info", "unpack_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionInfo:
+    """Who did what when: the action's type, the replica's lasting name, ms since the epoch.
+
+    ``payload`` is msgpack, and only there for slices created with ``share_payloads=True``.
+    """
+
+    type: str
+    replica: str
+    at: int
+    payload: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One step of a store's history: ``{slice: delta}``, in the order of ``seq``.
+
+    ``origin`` is what was passed to ``merge``, and ``None`` for local work; ``at`` is this store's
+    clock in ms.
+    """
+
+    seq: int
+    deltas: Mapping[str, bytes]
+    info: ActionInfo | None
+    origin: Any
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of merged deltas, by slice.
+
+    ``changed`` held news; ``missing`` waits for earlier work (ask its sender again, with this
+    store's state vectors); ``unknown`` names slices that this store does not have.
+    """
+
+    changed: frozenset[str] = field(default_factory=frozenset)
+    missing: frozenset[str] = field(default_factory=frozenset)
+    unknown: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One of several concurrent values of a place; the first of them is what the state shows.
+
+    ``replica`` is the lasting name of who wrote it (empty if unknown), ``at`` its stamp in ms.
+    """
+
+    value: Any
+    replica: str
+    at: int
+
+
+def pack_info(info: ActionInfo | None) -> bytes:
+    """Encode what is known of an action, for the log."""
+    if info is None:
+        return b""
+    data: bytes = msgpack.packb((info.type, info.replica, info.at, info.payload))
+    return data
+
+
+def unpack_info(data: bytes) -> ActionInfo | None:
+    """Decode what ``pack_info`` wrote; ``None`` if nothing is known."""
+    if not data:
+        return None
+    kind, replica, at, payload = msgpack.unpackb(data)
+    return ActionInfo(kind, replica, at, payload)

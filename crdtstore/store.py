@@ -1,0 +1,659 @@
+"""The store: every slice's document, one way in for local work and one for remote.
+
+A dispatch runs all reducers on drafts first; only if none raised are their changes applied, logged
+and shown, so an action happens in all slices or in none. A merge validates every delta before it
+applies one. Both end in the same three steps: the storage's log, the new root state, and the news
+for hooks and subscribers, who are called without any lock held, in commit order.
+
+Sources of the surface: Redux (dispatch, subscribe, middleware, the re-entrancy guard) and Redux
+Toolkit (``configureStore``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import msgpack
+
+from crdtstore.actions import Action
+from crdtstore.changes import Change
+from crdtstore.document import Broken, new_client_id
+from crdtstore.draft import record
+from crdtstore.errors import (
+    ClosedError,
+    DispatchError,
+    ForkedStoreError,
+    StateValueError,
+
+    UpdateError,
+)
+from crdtstore.housekeeping import Housekeeper
+from crdtstore.middleware import LoopThread, Middleware, compose, thunk_middleware
+from crdtstore.notify import Listeners, Queue, logger
+from crdtstore.paths import base36
+from crdtstore.replication import ActionInfo, Commit, Conflict, Merged, pack_info
+from crdtstore.slice import Slice
+from crdtstore.slot import Slot
+from crdtstore.state import RootState, conflict_path
+from crdtstore.storage import MemoryStorage, Quarantined, Record, SqliteStorage, Storage
+from crdtstore.values import ANY
+from crdtstore.waitable import Waitable
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Store", "configure_store"]
+
+S = TypeVar("S")
+R = TypeVar("R")
+T = TypeVar("T")
+V = TypeVar("V")
+
+_PRELOADED = "@@crdtstore/preloaded"
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+class Store:
+    """One shared state, reachable from every part of a program; made by ``configure_store``.
+
+    All methods may be called from any thread. ``replica`` is this store's lasting name (it stays
+    with the file), ``session`` the id of this opening.
+    """
+
+    def __init__(
+        self,
+        slices: Sequence[Slice[Any]],
+        *,
+        storage: Storage,
+        middleware: Callable[[list[Middleware]], Sequence[Middleware]] | Sequence[Middleware] | None,
+        extra_argument: Any,
+        notify: Callable[[Callable[[], None]], Any] | None,
+        clock: Callable[[], int],
+        token: Callable[[], str],
+    ) -> None:
+        self._clock = clock
+        self._token = token
+        self._notify = notify
+        self._storage = storage
+        self._lock = threading.RLock()
+        self._running = False
+        self._closed = False
+        self._forked = False
+        self._batches = 0
+        self._index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
+        self._versions: tuple[int, ...] = ()
+        self._subscribers: Listeners[Any] = Listeners()
+        self._news: Queue[RootState] = Queue(self._subscribers)
+        self._commit_hooks: Listeners[Commit] = Listeners()
+        self._commits: Queue[Commit] = Queue(self._commit_hooks)
+        self._durable_hooks: Listeners[Commit] = Listeners()
+        self._durable: Queue[Commit] = Queue(self._durable_hooks)
+        self._undurable: deque[Commit] = deque()
+        self._loop_thread = LoopThread("crdtstore-thunks")
+
+        opened = storage.open()
+        try:
+            self.replica = opened.replica
+            client = new_client_id()
+            self.session = base36(client)
+            self.quarantined: tuple[Quarantined, ...] = opened.quarantined
+            self._slots = {each.name: Slot(each, opened.replica, client) for each in slices}
+            self._load(opened.records)
+            storage.on_durable(self._on_durable)
+            self._state = RootState({name: slot.state for name, slot in self._slots.items()})
+            self._empty = not opened.records
+            self._keeper = Housekeeper(self._lock, storage, self._slots)
+            self._chain = compose(self, self._layers(middleware, extra_argument), self._dispatch)
+        except BaseException:
+            storage.close()
+            raise
+        _stores.add(self)
+
+    def _layers(self, middleware: Any, extra: Any) -> Sequence[Middleware]:
+        defaults = [thunk_middleware(self._loop_thread, extra)]
+        if middleware is None:
+            return defaults
+        if callable(middleware):
+            return list(middleware(defaults))
+        return [*defaults, *middleware]
+
+    def _load(self, records: Iterable[tuple[int, Record]]) -> None:
+        deltas: dict[str, list[bytes]] = {}
+        for _, stored in records:
+            deltas.setdefault(stored.slice, []).append(stored.delta)
+        damaged = {bad.slice for bad in self.quarantined}
+        for name, slot in self._slots.items():
+            slot.load(deltas.get(name, ()), damaged=name in damaged or "" in damaged)
+            if slot.held:
+                logger.error(
+                    "%d stored deltas of the slice %r wait for damaged ones; they are kept, and "
+                    "a peer that has the missing work completes them",
+                    len(slot.held),
+                    name,
+                )
+
+    # Reading
+
+    @property
+    def state(self) -> RootState:
+        """The root state: an immutable snapshot with one attribute for each slice."""
+        return self._state
+
+    def get_state(self) -> RootState:
+        """Return the root state, as Redux spells it."""
+        return self._state
+
+    def __getitem__(self, of: Slice[S]) -> S:
+        """Return the snapshot of a slice, typed: ``store[todos].items``."""
+        state: S = self._state[of.name]
+        return state
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The names of the slices, in the order they were given."""
+        return tuple(self._slots)
+
+    def conflicts(self, of: Slice[Any] | str, *path: object) -> tuple[Conflict, ...]:
+        """Return the concurrent values of a place, newest first; empty if there is no conflict.
+
+        ``path`` are field names, row keys, map keys, and list indices or element keys. The first
+        entry is what the state shows; the next write of the place settles the conflict.
+        Raises ``KeyError`` for a path that is not there.
+        """
+        name = of if isinstance(of, str) else of.name
+        with self._lock:
+            document = self._slots[name].document
+            found = document.conflicts(conflict_path(document.shape, document.state, path))
+            if len(found) < 2:
+                return ()
+            return tuple(Conflict(v, document.replica_of(writer), at) for v, writer, at in found)
+
+    # Local work
+
+    @overload
+    def dispatch(self, action: Action[T], /) -> Action[T]: ...
+    @overload
+    def dispatch(
+        self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /
+    ) -> Waitable[R]: ...
+    @overload
+    def dispatch(self, thunk: Callable[[Any, Any], R], /) -> R: ...
+    @overload
+    def dispatch(self, action: Mapping[str, Any], /) -> Action[Any]: ...
+    def dispatch(self, action: Any, /) -> Any:
+        """Dispatch an action (or a thunk) and return what the middleware chain returns.
+
+        The state has changed when this returns, in every slice or, if a reducer raised, in none.
+        Raises ``DispatchError`` for what is no action, or from inside a reducer;
+        ``StateValueError`` for a value that state cannot hold; ``StorageError`` if the storage
+        takes no more work (nothing has changed then); ``ClosedError`` and ``ForkedStoreError``.
+        """
+        return self._chain(action)
+
+    def _dispatch(self, action: Any) -> Any:
+        if not isinstance(action, Action):
+            action = _action_of(action)
+        with self._lock:
+            self._check()
+            if self._running:
+                raise DispatchError(
+                    f"{action.type!r} was dispatched inside a reducer; reducers only change their "
+                    "state: dispatch from a thunk, a middleware or a subscriber"
+                )
+            cases = self._cases(action.type)
+            if not cases:
+                return action
+            recorded: list[tuple[Slot, list[Change]]] = []
+            self._running = True
+            try:
+                for slot, case in cases:
+                    changes = record(
+                        slot.slice.shape,
+                        slot.document.state,
+                        lambda draft, case=case: case(draft, action),  # type: ignore[misc]
+                        token=self._token,
+                        root=slot.slice.name,
+                    )
+                    if changes:
+                        recorded.append((slot, changes))
+            finally:
+                self._running = False
+            if not recorded:
+                return action
+            self._apply(recorded, action)
+        self._tell()
+        return action
+
+    def _cases(self, kind: str) -> list[tuple[Slot, Callable[..., Any]]]:
+        versions = tuple([slot.slice.version for slot in self._slots.values()])
+        if versions != self._versions:
+            index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
+            for slot in self._slots.values():
+                for name, case in slot.slice.cases.items():
+                    index.setdefault(name, []).append((slot, case))
+            self._index = index
+            self._versions = versions
+        return self._index.get(kind, [])
+
+    def _apply(self, recorded: list[tuple[Slot, list[Change]]], action: Action[Any]) -> None:
+        now = self._clock()
+        touched: list[Slot] = []
+        try:
+            deltas: dict[str, bytes] = {}
+            for slot, changes in recorded:
+                touched.append(slot)
+                deltas[slot.slice.name] = slot.apply(changes, now)
+            shared = any(slot.slice.share_payloads for slot in touched)
+            info = ActionInfo(
+                action.type, self.replica, now, _payload(action) if shared else None
+            )
+            self._commit(deltas.items(), info, None, now)
+        except BaseException:  # KeyboardInterrupt too: what was not logged must not be seen
+            self._rebuild(touched)
+            raise
+
+    def _commit(
+        self,
+        deltas: Iterable[tuple[str, bytes]],
+        info: ActionInfo | None,
+        origin: Any,
+        now: int,
+    ) -> None:
+        meta = pack_info(info)
+        named = list(deltas)
+        seq = self._storage.append([Record(name, delta, meta) for name, delta in named])
+        self._empty = False
+        self._state = self._state.replaced(
+            {name: self._slots[name].document.state for name, _ in named}
+        )
+        if self._commit_hooks or self._durable_hooks:
+            for group in _frames(named):
+                commit = Commit(seq, group, info, origin, now)
+                if self._commit_hooks:
+                    self._commits.put(commit)
+                if self._durable_hooks:
+                    self._undurable.append(commit)
+        if self._subscribers and not self._batches:
+            self._news.put(self._state)
+        self._keeper.after_commit(seq)
+
+    def _rebuild(self, slots: Iterable[Slot]) -> None:
+        for slot in slots:
+            name = slot.slice.name
+            slot.rebuild(stored.delta for _, stored in self._storage.read(name))
+            self._state = self._state.replaced({name: slot.state})
+
+    def _tell(self) -> None:
+        if self._undurable:
+            self._on_durable(self._storage.durable_seq)
+        self._commits.drain()
+        if self._notify is None:
+            self._news.drain()
+        else:
+            self._notify(self._news.drain)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Notify subscribers once, at the end, for everything dispatched inside."""
+        with self._lock:
+            self._check()
+            before = self._state
+            self._batches += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._batches -= 1
+                if not self._batches and self._state is not before:
+                    self._news.put(self._state)
+            self._tell()
+
+    # Hooks
+
+    @overload
+    def subscribe(self, listener: Callable[[], Any], /) -> Callable[[], None]: ...
+    @overload
+    def subscribe(
+        self, selector: Callable[[RootState], V], listener: Callable[[V, V], Any], /
+    ) -> Callable[[], None]: ...
+    def subscribe(
+        self, selector: Callable[..., Any], listener: Callable[..., Any] | None = None, /
+    ) -> Callable[[], None]:
+        """Call ``listener`` after every change of the state; return the function that stops it.
+
+        ``subscribe(listener)`` calls ``listener()``; ``subscribe(selector, listener)`` calls
+        ``listener(value, previous)`` when what the selector returns has changed. Listeners run on
+        the thread that committed (or where ``notify`` sends them), one at a time, in commit order.
+        """
+        if not callable(selector) or not (listener is None or callable(listener)):
+            raise TypeError("subscribe takes a listener, or a selector and a listener")
+        if listener is None:
+            plain = selector
+            return self._subscribers.add(lambda state: plain())
+        last = [selector(self._state)]
+        chosen = listener
+
+        def check(state: RootState) -> None:
+            value, previous = selector(state), last[0]
+            if value is not previous:
+                last[0] = value
+                if value != previous:
+                    chosen(value, previous)
+
+        return self._subscribers.add(check)
+
+    def on_commit(
+        self, callback: Callable[[Commit], Any], *, durable: bool = False
+    ) -> Callable[[], None]:
+        """Call ``callback`` with every commit, local and merged; return the function that stops it.
+
+        With ``durable`` it is called only once the commit is in the storage's log, perhaps from
+        the storage's thread: be quick then. Always in commit order.
+        """
+        with self._lock:
+            return (self._durable_hooks if durable else self._commit_hooks).add(callback)
+
+    def _on_durable(self, seq: int) -> None:
+        waiting = self._undurable
+        while waiting:
+            try:
+                commit = waiting.popleft()
+            except IndexError:
+                break
+            if commit.seq > seq:
+                waiting.appendleft(commit)
+                break
+            self._durable.put(commit)
+        self._durable.drain()
+
+    # Replication
+
+    def schema(self) -> dict[str, dict[str, str]]:
+        """Return the kind of every place, by slice and path pattern."""
+        return {name: slot.slice.schema() for name, slot in self._slots.items()}
+
+    def state_vectors(self) -> dict[str, bytes]:
+        """Return what this store holds of every session's work, by slice (Yjs state vectors)."""
+        with self._lock:
+            return {name: slot.document.state_vector() for name, slot in self._slots.items()}
+
+    def deltas_since(self, vectors: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return what a store with ``vectors`` lacks, by slice; slices that lack nothing are left out.
+
+        Slices missing in ``vectors`` are sent whole. Raises ``UpdateError`` for malformed vectors.
+        """
+        found: dict[str, bytes] = {}
+        with self._lock:
+            for name, slot in self._slots.items():
+                delta = slot.document.delta_since(vectors.get(name, b"\x00"))
+                if delta is not None:
+                    found[name] = delta
+        return found
+
+    def digests(self) -> dict[str, bytes]:
+        """Return 16 bytes for each slice, equal exactly where the content is equal."""
+        with self._lock:
+            return {name: slot.document.digest() for name, slot in self._slots.items()}
+
+    def digest(self) -> str:
+        """Return one digest of the whole state, in hex."""
+        whole = blake2b(digest_size=16)
+        for name, digest in sorted(self.digests().items()):
+            whole.update(msgpack.packb((name, digest)))
+        return whole.hexdigest()
+
+    def merge(
+        self,
+        deltas: Mapping[str, bytes],
+        *,
+        info: ActionInfo | None = None,
+        origin: Any = None,
+        repair: bool = False,
+    ) -> Merged:
+        """Merge a peer's deltas, in any order, any number of times; safe with bytes of strangers.
+
+        ``info`` tells of the action behind them and ``origin`` where they came from, for hooks and
+        the log. ``repair`` applies deltas even if nothing in them seems new. Raises ``UpdateError``
+        if any of them is malformed, and then none is merged.
+        """
+        with self._lock:
+            self._check()
+            if self._running:
+                raise DispatchError("merge was called inside a reducer; reducers only change state")
+            known = {name: deltas[name] for name in deltas if name in self._slots}
+            for name, delta in known.items():
+                self._slots[name].document.inspect(bytes(delta))
+            applied: list[tuple[str, bytes]] = []
+            missing: set[str] = set()
+            changed: set[str] = set()
+            touched: list[Slot] = []
+            try:
+                for name, delta in known.items():
+                    slot = self._slots[name]
+                    touched.append(slot)
+                    done, lacks = slot.merge(bytes(delta), repair=repair)
+                    applied += [(name, each) for each in done]
+                    if done:
+                        changed.add(name)
+                    if lacks:
+                        missing.add(name)
+                if applied:
+                    self._commit(applied, info, origin, self._clock())
+            except Broken as error:
+                self._rebuild(touched)
+                raise UpdateError("not-applicable", str(error)) from error
+            except BaseException:
+                self._rebuild(touched)
+                raise
+        if applied:
+            self._tell()
+        return Merged(
+            frozenset(changed), frozenset(missing), frozenset(n for n in deltas if n not in known)
+        )
+
+    # Life
+
+    def flush(self) -> Waitable[None]:
+        """Return what is done when everything dispatched so far is durable."""
+        self._check_fork()
+        return Waitable(self._storage.flush(), "store.flush()")
+
+    def compact(self) -> Waitable[None]:
+        """Replace the log by one snapshot for each slice, verified before anything is deleted.
+
+        Happens by itself when the log has grown; raises ``StorageError`` when waited for, if it
+        could not be done.
+        """
+        with self._lock:
+            self._check()
+        return Waitable(self._keeper.compact(), "store.compact()")
+
+    def close(self) -> None:
+        """Write everything out and let go of the storage; harmless to call twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._forked:
+            return
+        self._loop_thread.stop()
+        self._keeper.stop()
+        self._storage.close()
+        for slot in self._slots.values():
+            slot.document.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        status = "closed" if self._closed else f"session {self.session}"
+        return f"<Store {', '.join(self._slots)}: replica {self.replica[:8]}, {status}>"
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedError("the store is closed; configure_store opens it again")
+        if self._forked:
+            self._check_fork()
+
+    def _check_fork(self) -> None:
+        if self._forked:
+            raise ForkedStoreError(
+                "this store was opened before os.fork; two processes writing as one session would "
+                "corrupt every replica: open a store in the child (with a file or name of its own)"
+            )
+
+    def _preload(self, preloaded: Mapping[str, Any]) -> None:
+        unknown = [name for name in preloaded if name not in self._slots]
+        if unknown:
+            raise DispatchError(
+                f"preloaded_state has no slice {unknown[0]!r}; slices: {', '.join(self._slots)}"
+            )
+        if not self._empty:
+            return
+        recorded: list[tuple[Slot, list[Change]]] = []
+        for name, value in preloaded.items():
+            slot = self._slots[name]
+            changes = record(
+                slot.slice.shape,
+                slot.state,
+                lambda _, value=value: value,  # type: ignore[misc]
+                token=self._token,
+                root=name,
+            )
+            if changes:
+                recorded.append((slot, changes))
+        if recorded:
+            with self._lock:
+                self._apply(recorded, Action(_PRELOADED))
+
+def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:
+    """Group deltas so that each group has one for a slice, in order."""
+    groups: list[dict[str, bytes]] = []
+    for name, delta in named:
+        for group in groups:
+            if name not in group:
+                group[name] = delta
+                break
+        else:
+            groups.append({name: delta})
+    return groups
+
+def _action_of(action: Any) -> Action[Any]:
+    if isinstance(action, Mapping) and isinstance(action.get("type"), str):
+        return Action(
+            action["type"], action.get("payload"), action.get("meta"), action.get("error")
+        )
+    hint = ""
+    if callable(action):
+        name = getattr(action, "type", None) or getattr(action, "__name__", "it")
+        hint = f"; did you forget to call {name}()?"
+    raise DispatchError(
+        "dispatch takes an action (what an action creator returns) or a thunk, got "
+        f"{type(action).__name__}: {action!r:.80}{hint}"
+    )
+
+def _payload(action: Action[Any]) -> bytes | None:
+    try:
+        ANY.encode(action.payload, ())
+        data: bytes = msgpack.packb(action.payload)
+    except (StateValueError, TypeError, ValueError, OverflowError):
+        return None  # shown without its payload, rather than not at all
+    return data
+
+def configure_store(
+    slices: Sequence[Slice[Any]],
+    *,
+    storage: str | os.PathLike[str] | Storage | None = None,
+    durability: str = "full",
+    middleware: Callable[[list[Middleware]], Sequence[Middleware]]
+    | Sequence[Middleware]
+    | None = None,
+    preloaded_state: Mapping[str, Any] | None = None,
+    extra_argument: Any = None,
+    notify: Callable[[Callable[[], None]], Any] | None = None,
+    clock: Callable[[], int] = _now_ms,
+    token: Callable[[], str] | None = None,
+    **unknown: Any,
+) -> Store:
+    """Open a store of ``slices``.
+
+    ``storage`` is the path of a SQLite file, a ``Storage``, or nothing for a store that lives in
+    memory only. ``durability``, for files: ``"full"`` syncs to disk in groups (after
+    ``store.flush()`` work survives a power cut), ``"normal"`` leaves that to the system (work
+    survives the process). ``middleware`` is a list to add to the default one, or a function from
+    the default list to the whole. ``preloaded_state`` maps slice names to state that this replica
+    brings along: it is dispatched once, into a store that holds nothing yet (what every replica
+    starts with belongs in ``initial_state``). ``notify`` is called with the function that notifies
+    subscribers, to run it elsewhere (``loop.call_soon_threadsafe``). ``clock`` returns ms.
+
+    Raises ``StorageLockedError`` if another process has the file, ``StorageError`` and
+    ``StorageCorruptError`` if it cannot be used.
+    """
+    if "reducer" in unknown:
+        raise TypeError("configure_store takes slices, not reducer=: configure_store([todos])")
+    if unknown:
+        raise TypeError(f"configure_store got an unexpected argument {next(iter(unknown))!r}")
+    if isinstance(slices, Slice):
+        raise TypeError("configure_store takes a list of slices: configure_store([todos])")
+    listed = list(slices.values() if isinstance(slices, Mapping) else slices)
+    names: set[str] = set()
+    for each in listed:
+        if not isinstance(each, Slice):
+            raise TypeError(f"configure_store takes slices, got {type(each).__name__}: {each!r:.80}")
+        if each.name in names:
+            raise ValueError(f"two slices are named {each.name!r}; names are what peers match")
+        names.add(each.name)
+    if not listed:
+        raise ValueError("configure_store needs at least one slice")
+    if storage is None:
+        storage = MemoryStorage()
+    elif isinstance(storage, (str, os.PathLike)):
+        storage = SqliteStorage(storage, durability=durability)  # type: ignore[arg-type]
+    options: dict[str, Any] = {} if token is None else {"token": token}
+    store = Store(
+        listed,
+        storage=storage,
+        middleware=middleware,
+        extra_argument=extra_argument,
+        notify=notify,
+        clock=clock,
+        token=options.get("token", _random_token),
+    )
+    if preloaded_state:
+        try:
+            store._preload(preloaded_state)
+        except BaseException:
+            store.close()
+            raise
+    return store
+
+def _random_token() -> str:
+    return os.urandom(8).hex()
+
+def _after_fork() -> None:
+    for store in list(_stores):
+        store._forked = True
+        store._lock = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+

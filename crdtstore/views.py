@@ -1,0 +1,467 @@
+"""The immutable state people read: records, lists, tables, maps and sets that share structure.
+
+A record snapshot is an instance of a generated subclass of the user's own class, so ``isinstance``,
+methods, properties and ``match`` work; its fields are slots, so reading one costs an attribute
+read. Containers wrap persistent maps and vectors: changing one entry makes a new view and leaves
+all the others the same objects, which is what ``is`` comparisons in selectors rely on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, NoReturn, cast, overload
+
+from crdtstore.kinds import ListView, MapView, SetView, TableView, TextView, frozen_error
+from crdtstore.persistent import SortedMap, Vector
+from crdtstore.values import FrozenDict, FrozenList, element_key, to_plain
+
+__all__ = [
+    "FrozenRecord",
+    "ListSnapshot",
+    "MapSnapshot",
+    "Record",
+    "SetSnapshot",
+    "TableSnapshot",
+    "fields_of",
+    "plain",
+    "read_field",
+    "record_class",
+    "replace_field",
+]
+
+
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise frozen_error()
+
+
+class FrozenRecord:
+    """The common base of all record snapshots."""
+
+    __slots__ = ()
+    _crdt_names: tuple[str, ...] = ()
+
+
+class Record(FrozenRecord, Mapping[str, Any]):
+    """A record declared by a plain dict: fields read as attributes and as items."""
+
+    __slots__ = ("_crdt_values",)
+    _crdt_values: dict[str, Any]
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "_crdt_values", dict(values))
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._crdt_values[name]
+        except KeyError:
+            raise AttributeError(
+                f"the state has no field {name!r}; fields: {', '.join(self._crdt_values)}"
+            ) from None
+
+    def __getitem__(self, key: str) -> Any:
+        return self._crdt_values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._crdt_values)
+
+    def __len__(self) -> int:
+        return len(self._crdt_values)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise frozen_error()
+
+    def __delattr__(self, name: str) -> None:
+        raise frozen_error()
+
+    def __setitem__(self, key: str, value: object) -> None:
+        raise frozen_error()
+
+    def __delitem__(self, key: str) -> None:
+        raise frozen_error()
+
+    def __repr__(self) -> str:
+        return f"Record({self._crdt_values!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Record, (self._crdt_values,))
+
+    def __copy__(self) -> dict[str, Any]:
+        return dict(self._crdt_values)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {name: plain(value) for name, value in self._crdt_values.items()}
+
+    def to_plain(self) -> Any:
+        """Return a JSON-ready copy."""
+        return to_plain(self)
+
+
+@lru_cache(maxsize=None)
+def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
+    """Return a function that builds a frozen record of ``cls`` from its field values, in order.
+
+    ``cls`` is the user's dataclass, or ``None`` for a record declared by a dict.
+    """
+    if cls is None:
+        return lambda values: Record(dict(zip(names, values, strict=True)))
+    namespace: dict[str, Any] = {
+        "__slots__": names,
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "_crdt_names": names,
+        "_crdt_class": cls,
+        "__new__": _new,
+        "__setattr__": _refuse,
+        "__delattr__": _refuse,
+        "__reduce__": _reduce,
+        "__copy__": _copy,
+        "__deepcopy__": _deepcopy,
+    }
+    if cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
+        namespace["__eq__"] = _equal
+        namespace["__hash__"] = None
+    frozen = type(cls)(cls.__name__, (FrozenRecord, cls), namespace)
+    setters = [frozen.__dict__[name].__set__ for name in names]
+    new = object.__new__
+
+    def build(values: Sequence[Any]) -> Any:
+        record = new(frozen)
+        for setter, value in zip(setters, values, strict=True):
+            setter(record, value)
+        return record
+
+    frozen._crdt_build = staticmethod(build)
+    if len(names) == 1:
+        frozen._crdt_read = staticmethod(lambda record: (getattr(record, names[0]),))
+    else:
+        frozen._crdt_read = staticmethod(attrgetter(*names)) if names else staticmethod(lambda _: ())
+    return build
+
+
+def fields_of(record: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the (name, value) pairs of a record snapshot, in declaration order."""
+    if isinstance(record, Record):
+        return tuple(record._crdt_values.items())
+    return tuple((name, getattr(record, name)) for name in record._crdt_names)
+
+
+def read_field(record: Any, name: str) -> Any:
+    """Read one field of a record snapshot."""
+    return record._crdt_values[name] if type(record) is Record else getattr(record, name)
+
+
+def replace_field(record: Any, name: str, value: Any) -> Any:
+    """Return ``record`` with one field replaced, all others the same objects."""
+    if type(record) is Record:
+        values = dict(record._crdt_values)
+        values[name] = value
+        return Record(values)
+    copied = list(record._crdt_read(record))
+    copied[record._crdt_names.index(name)] = value
+    return record._crdt_build(copied)
+
+
+def _reduce(self: Any) -> tuple[Any, ...]:
+    return (_restore, (self._crdt_class, self._crdt_names, self._crdt_read(self)))
+
+
+def _restore(cls: type, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    return record_class(cls, names)(values)
+
+
+def _new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """Calling a snapshot's class, as ``dataclasses.replace`` does, makes an ordinary instance."""
+    return cls._crdt_class(*args, **kwargs)
+
+
+def _copy(self: Any) -> Any:
+    return _thawed(self, lambda value: value)
+
+
+def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
+    return _thawed(self, _mutable)
+
+
+def _thawed(record: Any, copy: Callable[[Any], Any]) -> Any:
+    """Build an ordinary, mutable instance of the user's class, without running its ``__init__``."""
+    thawed = object.__new__(record._crdt_class)
+    for name, value in fields_of(record):
+        object.__setattr__(thawed, name, copy(value))
+    return thawed
+
+
+def _mutable(value: Any) -> Any:
+    """Copy state deeply, with records as ordinary instances of the user's classes."""
+    if isinstance(value, FrozenRecord) and not isinstance(value, Record):
+        return _thawed(value, _mutable)
+    if isinstance(value, ListView):
+        return [_mutable(item) for item in value]
+    if isinstance(value, TableView):
+        return {key: _mutable(item) for key, item in value.items()}
+    return plain(value)
+
+
+def _equal(self: Any, other: object) -> Any:
+    if self is other:
+        return True
+    if not isinstance(other, self._crdt_class):
+        return NotImplemented
+    return all(getattr(self, name) == getattr(other, name) for name in self._crdt_names)
+
+
+def plain(value: Any) -> Any:
+    """Copy state into ordinary mutable Python data: records as dicts, views as list, dict, set."""
+    if isinstance(value, FrozenRecord):
+        return {name: plain(item) for name, item in fields_of(value)}
+    if isinstance(value, TextView):
+        return str(value)
+    if isinstance(value, (ListView, FrozenList)):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, (TableView, MapView, FrozenDict)):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, SetView):
+        return set(value)
+    return value
+
+
+class ListSnapshot(ListView[Any]):
+    """A list as read: the order of lasting keys, and the elements by key.
+
+    ``_root`` names the order it was read from; it is empty while only the default shows.
+    """
+
+    __slots__ = ("_keys", "_root", "_rows")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, keys: Vector, rows: SortedMap, root: str = "") -> None:
+        self._keys = keys
+        self._rows = rows
+        self._root = root
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            rows = self._rows
+            return [rows[key] for key in list(self._keys)[index]]
+        return self._rows[self._keys[index]]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._rows.__getitem__, self._keys)
+
+    def __reversed__(self) -> Iterator[Any]:
+        return map(self._rows.__getitem__, reversed(list(self._keys)))
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, (list, ListView)):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            a is b or a == b for a, b in zip(self, other, strict=True)
+        )
+
+    def __add__(self, other: Iterable[Any]) -> list[Any]:
+        return [*self, *other] if isinstance(other, (list, ListView)) else NotImplemented
+
+    def __radd__(self, other: Iterable[Any]) -> list[Any]:
+        return [*other, *self] if isinstance(other, list) else NotImplemented
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+    def key_at(self, index: int) -> str:
+        return cast(str, self._keys[index])
+
+    def index_of(self, key: str) -> int:
+        if key not in self._rows:
+            raise KeyError(key)
+        return list(self._keys).index(key)
+
+    def copy(self) -> list[Any]:
+        """Return a plain list of the elements."""
+        return list(self)
+
+    def to_plain(self) -> list[Any]:
+        return cast("list[Any]", to_plain(self))
+
+    def __copy__(self) -> list[Any]:
+        return list(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        return cast("list[Any]", plain(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore_list, (list(self._keys), dict(self._rows.items())))
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
+    insert = append = extend = pop = remove = clear = reverse = sort = move = _refuse  # type: ignore[assignment]
+
+
+def _restore_list(keys: list[str], rows: dict[str, Any]) -> ListSnapshot:
+    return ListSnapshot(Vector.of(keys), SortedMap.of(rows))
+
+
+class _MappingSnapshot:
+    """What tables and maps share when read."""
+
+    __slots__ = ("_rows",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, rows: SortedMap) -> None:
+        self._rows = rows
+
+    def __getitem__(self, key: str) -> Any:
+        return self._rows[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            key in other and (value is other[key] or value == other[key])
+            for key, value in self._rows.items()
+        )
+
+    def __repr__(self) -> str:
+        return repr(dict(self._rows.items()))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the entry at ``key``, or ``default``."""
+        return self._rows.get(key, default)
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict of the entries."""
+        return dict(self._rows.items())
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        return cast("dict[str, Any]", to_plain(self))
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return cast("dict[str, Any]", plain(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore_mapping, (type(self), self.copy()))
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
+
+
+def _restore_mapping(cls: Callable[[SortedMap], Any], rows: dict[str, Any]) -> Any:
+    return cls(SortedMap.of(rows))
+
+
+class TableSnapshot(_MappingSnapshot, TableView[Any]):  # type: ignore[misc]
+    """A table as read: records by key, in key order."""
+
+    __slots__ = ()
+
+
+class MapSnapshot(_MappingSnapshot, MapView[Any]):  # type: ignore[misc]
+    """A map as read: values by key, in key order."""
+
+    __slots__ = ()
+
+
+class SetSnapshot(SetView[Any]):
+    """A set as read: its values by canonical key, in the order of those keys."""
+
+    __slots__ = ("_items",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, items: SortedMap) -> None:
+        self._items = items
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> Any:
+        return set(it)
+
+    def __contains__(self, value: object) -> bool:
+        try:
+            return element_key(value, ()) in self._items
+        except ValueError:  # not a value that state can hold, so not in here
+            return False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items.values())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AbstractSet):
+            return NotImplemented
+        return self is other or (len(self) == len(other) and all(v in self for v in other))
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(map(repr, self)) + "}" if self._items else "set()"
+
+    def union(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a plain set of the values of this and all ``others``."""
+        return set(self).union(*others)
+
+    def intersection(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a plain set of the values in this and in all ``others``."""
+        return set(self).intersection(*others)
+
+    def difference(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a plain set of the values in this and in none of ``others``."""
+        return set(self).difference(*others)
+
+    def issubset(self, other: Iterable[Any]) -> bool:
+        """Tell whether every value is in ``other``."""
+        return set(self).issubset(other)
+
+    def issuperset(self, other: Iterable[Any]) -> bool:
+        """Tell whether every value of ``other`` is in this."""
+        return set(self).issuperset(other)
+
+    def copy(self) -> set[Any]:
+        """Return a plain set of the values."""
+        return set(self)
+
+    def to_plain(self) -> list[Any]:
+        return cast("list[Any]", to_plain(self))
+
+    def __copy__(self) -> set[Any]:
+        return set(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> set[Any]:
+        return set(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_restore_set, (dict(self._items.items()),))
+
+    add = discard = remove = pop = clear = _refuse  # type: ignore[assignment]
+    update = difference_update = intersection_update = symmetric_difference_update = _refuse
+    __ior__ = __iand__ = __ixor__ = __isub__ = _refuse  # type: ignore[assignment]
+
+
+def _restore_set(items: dict[str, Any]) -> SetSnapshot:
+    return SetSnapshot(SortedMap.of(items))
+
