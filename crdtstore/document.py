@@ -16,25 +16,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import blake2b
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pycrdt import Doc
 
-from crdtstore.cells import (
-    REMOVED,
-    VIRTUAL,
-    Cell,
-    Cells,
-    Place,
-    bases_of,
-    child,
-    next_stamp,
-    number,
-    parse_cell,
-    total,
-)
-from crdtstore.changes import ABSENT, Add, Change, Insert, Move, Path, Put, Remove, Splice
+from crdtstore.cells import Cell, Cells, bases_of, next_stamp, parse_cell
+from crdtstore.changes import Change, Path
 from crdtstore.errors import CrdtstoreError, UpdateError
 from crdtstore.index import DIGEST_SIZE, Index, hash_item
 from crdtstore.kinds import TextView
@@ -45,40 +33,17 @@ from crdtstore.paths import (
     below,
     cell_key,
     escape,
-    list_root,
     root_path,
     split,
     split_key,
-    text_root,
     unescape,
 )
 from crdtstore.persistent import Vector
-from crdtstore.shapes import (
-    ListShape,
-    MapShape,
-    RecordShape,
-    SetShape,
-    Shape,
-    TableShape,
-    content_hash,
-    row_base,
-    row_entries,
-    row_texts,
-)
-from crdtstore.snapshot import (
-    ROOT,
-    chosen_hash,
-    conflicts,
-    entry_conflicts,
-    list_hash,
-    patch,
-    read,
-    row_places,
-    text_hash,
-)
+from crdtstore.shapes import ListShape, MapShape, RecordShape, SetShape, Shape
+from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, patch, read
 from crdtstore.updates import Known, Update, read_state_vector, read_update, write_state_vector
-from crdtstore.values import ANY, canonical
-from crdtstore.views import read_field
+from crdtstore.values import canonical
+from crdtstore.writing import Genesis, Located, locate, write
 
 __all__ = ["Broken", "Document", "Merge", "new_client_id"]
 
@@ -144,7 +109,8 @@ class Document:
         self._orders: dict[str, Order] = {}
         self._array_handles: dict[str, Any] = {}
         self._lists: dict[str, ListShape] = dict(_lists(shape, ""))
-        self._located: dict[Path, tuple[Shape, list[Place], Any]] = {}
+        self._located: dict[Path, Located] = {}
+        self._txn: Any = None
         self._dirty: list[tuple[str, ...]] = []
         self._root_hashes: dict[str, int] = {}
         self._dirty_roots: set[str] = set()
@@ -178,19 +144,17 @@ class Document:
 
     def order(self, root: str) -> Mapping[str, object]:
         """Return the keys that the list order ``root`` shows."""
-        return self._order(root).places
+        return self.follow(root).places
 
     def shown(self, root: str) -> Vector:
         """Return the keys that the list order ``root`` shows, in order."""
-        return self._order(root).shown
+        return self.follow(root).shown
 
     def conflicts(self, path: Path) -> list[tuple[Any, str, int]]:
         """Return the concurrent values at ``path`` as (value, writer, stamp), newest first."""
-        shape = self._shape_at(path[:-1])
-        if isinstance(shape, (MapShape, SetShape)):
-            _, places, _ = self._locate(path[:-1])
-            return entry_conflicts(shape, places, path[-1], self)
-        shape, places, default = self._locate(path)
+        shape, places, default, entry = self.locate(path)
+        if entry is not None and isinstance(shape, (MapShape, SetShape)):
+            return entry_conflicts(shape, places, self)
         return conflicts(shape, places, default, self)
 
     def replica_of(self, writer: str) -> str:
@@ -212,158 +176,72 @@ class Document:
         self._wrote = False
         dirty = self._dirty
         dirty.clear()
-        raw = self._raw
-        txn = raw.create_transaction()
+        txn = self._txn = self._raw.create_transaction()
         try:
             for change in changes:
-                _APPLY[type(change)](self, txn, change, now)
-            if not (self._wrote and self._session_written):
-                self._put_session(txn, now)
+                write(self, change, now)
+            if not (self._wrote and self._session_written):  # rule 8: every delta moves our clock
+                stamp = next_stamp(now, self._index.cells.get(SESSION_PATH, ()))
+                self.put(SESSION_PATH, (stamp, self.writer, self.replica, None))
+                self._session_written = True
             txn.commit()
         except BaseException as error:
             raise Broken(f"a local transaction failed: {error!r}") from error
         finally:
+            self._txn = None
             txn.drop()
         for order in self._orders.values():
             order.settle()
         self.state = patch(self.shape, self.state, ROOT, self.shape.default, dirty, 0, self)
         return box.update
 
-    def _put(self, txn: Any, path: str, cell: Cell) -> None:
-        stamp, writer, value, inc = cell
-        self._map.insert(
-            txn, f"{path}@{writer}", [stamp, value] if inc is None else [stamp, value, inc]
-        )
+    def locate(self, path: Path) -> Located:
+        """Find a place; ``KeyError`` if a row on the way is not there."""
+        found = self._located.get(path)
+        if found is None:
+            found, fixed = locate(self.shape, path, self._index.cells)
+            if fixed:
+                self._located[path] = found
+        return found
+
+    def under(self, path: str) -> tuple[str, ...]:
+        """Return every path below ``path`` that holds cells."""
+        return tuple(self._index.under(path))
+
+    def mark(self, path: tuple[str, ...]) -> None:
+        """Note that what is read at ``path`` changed."""
+        self._dirty.append(path)
+
+    def new_incarnation(self) -> str:
+        """Return a fresh random name."""
+        return self._token()
+
+    def put(self, path: str, cell: Cell) -> None:
+        """Write our own cell."""
+        self._map.insert(self._txn, cell_key(path, cell[1]), _raw_cell(cell))
         self._wrote = True
         if self._known is not None:
             self._known.advance(self.client, _CELLS, 1)
         self._index.put(path, cell)
 
-    def _drop(self, txn: Any, path: str, writer: str) -> None:
-        self._map.remove(txn, cell_key(path, writer))
+    def drop(self, path: str, writer: str) -> None:
+        """Delete anybody's cell."""
+        self._map.remove(self._txn, cell_key(path, writer))
         self._index.drop(path, writer)
 
-    def _replace(self, txn: Any, path: str, stamp: int, value: Any) -> None:
-        """Put our own cell and delete every other live cell of the path (observed remove)."""
-        writer = self.writer
-        for cell in self._index.cells.get(path, ()):
-            if cell[1] != writer:
-                self._drop(txn, path, cell[1])
-        self._put(txn, path, (stamp, writer, value, None))
-
-    def _drop_all(self, txn: Any, path: str) -> None:
-        for cell in self._index.cells.get(path, ()):
-            self._drop(txn, path, cell[1])
-
-    def _put_session(self, txn: Any, now: int) -> None:
-        stamp = next_stamp(now, self._index.cells.get(SESSION_PATH, ()))
-        self._put(txn, SESSION_PATH, (stamp, self.writer, self.replica, None))
-        self._session_written = True
-
-    def _shape_at(self, path: Path) -> Shape:
-        shape = self.shape
-        for segment in path:
-            if isinstance(shape, RecordShape):
-                shape = shape.fields[segment]
-            elif isinstance(shape, (TableShape, ListShape)):
-                shape = shape.element
-        return shape
-
-    def _locate(self, path: Path) -> tuple[Shape, list[Place], Any]:
-        """Return the shape, places and default at ``path``; rows on the way must be there."""
-        found = self._located.get(path)
-        if found is not None:
-            return found
-        shape: Shape = self.shape
-        places: list[Place] = ROOT
-        default = shape.default
-        static = True
-        for segment in path:
-            if isinstance(shape, RecordShape):
-                if segment not in shape.fields:
-                    raise KeyError(segment)
-                places = child(places, segment)
-                default = read_field(default, segment)
-                shape = shape.fields[segment]
-            elif isinstance(shape, (TableShape, ListShape)):
-                static = False
-                rows = default._rows if isinstance(shape, TableShape) else _NO_ROWS
-                row = row_places(shape, places[0][0], segment, rows, self._index.cells)
-                if row is None:
-                    raise KeyError(segment)
-                places, default = row
-                shape = shape.element
-            else:
-                raise KeyError(segment)
-        found = shape, places, default
-        if static:
-            self._located[path] = found
-        return found
-
-    def _mark(self, place: Place, *more: str) -> None:
-        self._dirty.append((*split(place[0]), *more))
-
-    def _apply_put(self, txn: Any, change: Put, now: int) -> None:
-        path = change.path
-        shape = self._shape_at(path[:-1])
-        cells = self._index.cells
-        if isinstance(shape, (MapShape, SetShape)):
-            _, owners, _ = self._locate(path[:-1])
-            places = child(owners, path[-1])
-            encoded = change.encoded
-            if encoded is None and change.value is not None:
-                encoded = shape.codec.encode(change.value, path)
-            stamp = next_stamp(now, *[cells.get(place[0], ()) for place in places])
-        else:
-            register, places, _ = self._locate(path)
-            encoded = change.encoded
-            if encoded is None and change.value is not None:
-                encoded = register.codec.encode(change.value, path)  # type: ignore[union-attr]
-            bases = [place for place in places if place[3] is not ABSENT]
-            stamp = next_stamp(now, bases, *[cells.get(place[0], ()) for place in places])
-        for place in places:
-            self._replace(txn, place[0], stamp, encoded)
-        self._mark(places[0])
-
-    def _apply_add(self, txn: Any, change: Add, now: int) -> None:
-        shape, places, _ = self._locate(change.path)
-        path = places[0][0]
-        own = self._index.cells.get(path, ())
-        before: int | float = 0
-        for cell in own:
-            if cell[1] == self.writer:
-                before = number(shape, cell[2]) or 0  # type: ignore[arg-type]
-        bases = [place for place in places if place[3] is not ABSENT]
-        stamp = next_stamp(now, bases, *[self._index.cells.get(p[0], ()) for p in places])
-        amount = ANY.encode(total(before, [change.amount]), change.path)
-        self._put(txn, path, (stamp, self.writer, amount, None))
-        self._mark(places[0])
-
-    def _apply_splice(self, txn: Any, change: Splice, now: int) -> None:
-        shape, places, default = self._locate(change.path)
-        place = places[0]
-        path = place[0]
-        default_hash = text_hash(place, default, self._index.cells)
-        if default_hash is None:
-            default_hash = content_hash(shape, [default])
-            self._seed_text(txn, text_root(path, default_hash), default)
-        if place[3] is ABSENT and chosen_hash(self._index.cells.get(path, ())) is None:
-            stamp = next_stamp(now)
-            self._put(txn, path, (stamp, self.writer, default_hash, None))
-        root = text_root(path, default_hash)
-        self._splice(txn, root, change.index, len(change.deleted), change.inserted)
-        self._mark(place)
-
-    def _splice(self, txn: Any, root: str, index: int, deleted: int, inserted: str) -> None:
+    def splice(self, root: str, index: int, deleted: int, inserted: str) -> None:
+        """Edit a text; positions in code points, which pycrdt wants in UTF-8 bytes."""
+        txn = self._txn
         text = self._texts.get(root)
         if text is None:
-            text = TextView(self._read_text(root, txn))
+            text = TextView(self._read_text(root))
         handle = self._text_handle(txn, root)
         before = text[:index]
-        at = index if text.isascii() else len(before.encode())
+        ascii_only = text.isascii()
+        at = index if ascii_only else len(before.encode())
         if deleted:
-            gone = text[index : index + deleted]
-            handle.remove_range(txn, at, len(gone.encode()))
+            gone = deleted if ascii_only else len(text[index : index + deleted].encode())
+            handle.remove_range(txn, at, gone)
         if inserted:
             handle.insert(txn, at, inserted)
             self._wrote = True
@@ -372,121 +250,10 @@ class Document:
         self._texts[root] = TextView(before + inserted + text[index + deleted :])
         self._dirty_roots.add(root)
 
-    def _apply_remove(self, txn: Any, change: Remove, now: int) -> None:
-        path, key = change.path[:-1], change.path[-1]
-        shape, places, default = self._locate(path)
-        cells = self._index.cells
-        if isinstance(shape, (MapShape, SetShape)):
-            defaults = default._rows if isinstance(shape, MapShape) else default._items
-            virtual = places[0][3] is ABSENT and key in defaults
-            entries = child(places, key)
-            if virtual:
-                stamp = next_stamp(now, *[cells.get(place[0], ()) for place in entries])
-                for place in entries:
-                    self._replace(txn, place[0], stamp, REMOVED)
-            else:
-                for place in entries:
-                    self._drop_all(txn, place[0])
-            self._mark(entries[0])
-            return
-        if isinstance(shape, ListShape):
-            self._seed_list(txn, shape, places[0][0], default, now)
-        self._remove_row(txn, shape, places[0][0], key, default, now)
-
-    def _remove_row(
-        self, txn: Any, shape: Shape, path: str, key: str, default: Any, now: int
-    ) -> None:
-        row_path = below(path, key)
-        self._clear_row(txn, row_path, isinstance(shape, TableShape) and key in default)
-        if isinstance(shape, ListShape):
-            root = self._list_root(shape, path)
-            order = self._order(root, txn)
-            self._delete_occurrences(txn, root, order, key)
-            self._dirty.append(split(path))
-        elif key in default:
-            stamp = next_stamp(now)
-            self._put(txn, row_path, (stamp, self.writer, REMOVED, None))
-        self._dirty.append((*split(path), key))
-
-    def _clear_row(self, txn: Any, row_path: str, virtual: bool) -> Cells:
-        """Delete a row's cells and all cells under the incarnations they are bases of."""
-        cells = self._index.cells.get(row_path, ())
-        incarnations = [cell[3] for cell in cells if cell[3] is not None]
-        if virtual:
-            incarnations.append(VIRTUAL)
-        for inc in incarnations:
-            for inner in tuple(self._index.under(f"{row_path}/{inc}")):
-                self._drop_all(txn, below)
-            inner = f"{row_path}/{inc}"
-            if inner in self._index.cells:
-                self._drop_all(txn, inner)
-        for cell in cells:
-            self._drop(txn, row_path, cell[1])
-        return cells
-
-    def _apply_insert(self, txn: Any, change: Insert, now: int) -> None:
-        path, key = change.path[:-1], change.path[-1]
-        shape, places, default = self._locate(path)
-        container = places[0][0]
-        row_path = below(container, key)
-        element = shape.element  # type: ignore[union-attr]
-        is_list = isinstance(shape, ListShape)
-        if is_list:
-            self._seed_list(txn, shape, container, default, now)
-        seen = self._clear_row(txn, row_path, not is_list and key in default)
-        inc = self._token()
-        stamp = next_stamp(now, seen)
-        writer = self.writer
-        self._put(txn, row_path, (stamp, writer, row_base(element, change.row), inc))
-        place = f"{row_path}/{inc}"
-        for at, text in row_texts(element, change.row, place):
-            self._splice(txn, text_root(at), 0, 0, text)
-        for at, encoded in row_entries(element, change.row, place):
-            self._put(txn, at, (stamp, writer, encoded, None))
-        if is_list:
-            root = self._list_root(shape, container)
-            order = self._order(root, txn)
-            self._delete_occurrences(txn, root, order, key)
-            self._put_occurrence(txn, root, order, (key, inc, stamp, writer), change.after)
-            self._dirty.append(split(container))
-        self._dirty.append((*split(container), key))
-
-    def _apply_move(self, txn: Any, change: Move, now: int) -> None:
-        path, key = change.path[:-1], change.path[-1]
-        shape, places, default = self._locate(path)
-        container = places[0][0]
-        self._seed_list(txn, shape, container, default, now)  # type: ignore[arg-type]
-        bases = bases_of(
-            shape.element,  # type: ignore[union-attr]
-            self._index.cells.get(below(container, key), ()),
-        )
-        if not bases:
-            return
-        root = self._list_root(shape, container)  # type: ignore[arg-type]
-        order = self._order(root, txn)
-        gone = self._delete_occurrences(txn, root, order, key)
-        stamp = next_stamp(now, bases, [(item[2], item[3], None, None) for item in gone])
-        inc = bases[0][3] or ""
-        self._put_occurrence(txn, root, order, (key, inc, stamp, self.writer), change.after)
-        self._dirty.append(split(container))
-        self._dirty.append((*split(container), key))
-
-    def _delete_occurrences(
-        self, txn: Any, root: str, order: Order, key: str
-    ) -> list[Occurrence]:
-        gone: list[Occurrence] = []
-        for index in order.positions_of(key):
-            self._array_handles[root].remove_range(txn, index, 1)
-            gone += order.delete(index, 1)
-        order.settle()
-        self._dirty_roots.add(root)
-        return gone
-
-    def _put_occurrence(
-        self, txn: Any, root: str, order: Order, item: Occurrence, after: str | None
-    ) -> None:
-        index = order.index_after(after)
-        self._array_handles[root].insert(txn, index, list(item))
+    def insert_occurrence(self, root: str, index: int, item: Occurrence) -> None:
+        """Put an occurrence at an array index."""
+        order = self.follow(root)
+        self._array_handles[root].insert(self._txn, index, list(item))
         self._wrote = True
         if self._known is not None:
             self._known.advance(self.client, root, 1)
@@ -494,83 +261,46 @@ class Document:
         order.settle()
         self._dirty_roots.add(root)
 
-    # Defaults that several replicas edit: genesis updates
-
-    def _seed_text(self, txn: Any, root: str, default: str) -> None:
-        """Write a text's default the same way everywhere: by a client named for its content."""
-        client = _genesis_client(root, default)
-        if self._holds(txn, client):
-            return
-        genesis = Doc(client_id=client)._doc
-        seed = genesis.create_transaction()
-        genesis.get_or_insert_text(seed, root).insert(seed, 0, str(default))
-        seed.commit()
-        seed.drop()
-        self._apply_genesis(txn, genesis)
-        self._texts[root] = TextView(default)
+    def delete_occurrence(self, root: str, index: int) -> Occurrence:
+        """Delete the occurrence at an array index."""
+        order = self.follow(root)
+        self._array_handles[root].remove_range(self._txn, index, 1)
+        gone = order.delete(index, 1)[0]
+        order.settle()
         self._dirty_roots.add(root)
+        return gone
 
-    def _seed_list(
-        self, txn: Any, shape: ListShape, path: str, default: Any, now: int
-    ) -> None:
-        """Write a list's default elements, order and rows, before the first edit of the list."""
-        if chosen_hash(self._index.cells.get(path, ())) is not None:
+    def plant(self, genesis: Genesis) -> None:
+        """Write a default's content as its own client, unless it is there (rule 9)."""
+        if genesis.client in self._clocks():
             return
-        name = content_hash(shape.element, default) if len(default) else ""
-        if name:
-            root = list_root(path, name)
-            client = _genesis_client(root, repr(list(default._keys)))
-            if not self._holds(txn, client):
-                self._write_genesis(txn, client, shape, path, root, default)
-        self._put(txn, path, (next_stamp(now), self.writer, name, None))
-        self._dirty.append(split(path))
-
-    def _write_genesis(
-        self, txn: Any, client: int, shape: ListShape, path: str, root: str, default: Any
-    ) -> None:
-        writer = base36(client)
-        genesis = Doc(client_id=client)._doc
-        seed = genesis.create_transaction()
-        cells = genesis.get_or_insert_map(seed, _CELLS)
-        array = genesis.get_or_insert_array(seed, root)
-        order = self._order(root, txn)
-
-        def put(at: str, cell: Cell) -> None:
-            stamp, _, value, inc = cell
-            raw = [stamp, value] if inc is None else [stamp, value, inc]
-            cells.insert(seed, cell_key(at, writer), raw)
-            self._index.put(at, cell)
-
-        for index, (key, row) in enumerate(zip(default._keys, default, strict=True)):
-            inc = key
-            row_path = below(path, key)
-            put(row_path, (0, writer, row_base(shape.element, row), inc))
-            place = f"{row_path}/{inc}"
-            for at, text in row_texts(shape.element, row, place):
-                genesis.get_or_insert_text(seed, text_root(at)).insert(seed, 0, str(text))
-                self._texts[text_root(at)] = TextView(text)
-                self._dirty_roots.add(text_root(at))
-            for at, encoded in row_entries(shape.element, row, place):
-                put(at, (0, writer, encoded, None))
-            array.insert(seed, index, [key, inc, 0, writer])
-            order.insert(index, ((key, inc, 0, writer),))
-        seed.commit()
-        seed.drop()
-        self._apply_genesis(txn, genesis)
-        self._dirty_roots.add(root)
-
-    def _apply_genesis(self, txn: Any, genesis: Any) -> None:
-        reading = genesis.create_transaction()
-        update = genesis.get_update(reading, b"\x00")
-        reading.drop()
-        self._raw.apply_update(txn, update)
+        scratch = Doc(client_id=genesis.client)._doc
+        txn = scratch.create_transaction()
+        if genesis.cells:
+            cells = scratch.get_or_insert_map(txn, _CELLS)
+            for path, cell in genesis.cells:
+                cells.insert(txn, cell_key(path, cell[1]), _raw_cell(cell))
+                self._index.put(path, cell)
+        for root, text in genesis.texts:
+            scratch.get_or_insert_text(txn, root).insert(txn, 0, text)
+            self._texts[root] = TextView(text)
+            self._dirty_roots.add(root)
+        for root, items in genesis.occurrences:
+            array = scratch.get_or_insert_array(txn, root)
+            order = self.follow(root)
+            for index, item in enumerate(items):
+                array.insert(txn, index, list(item))
+            order.insert(0, items)
+            order.settle()
+            self._dirty_roots.add(root)
+        txn.commit()
+        txn.drop()
+        txn = scratch.create_transaction()
+        update = scratch.get_update(txn, b"\x00")
+        txn.drop()
+        self._raw.apply_update(self._txn, update)
         if self._known is not None:
             self._known.add(read_update(update, self._known))
-
-    def _holds(self, txn: Any, client: int) -> bool:
-        if self._known is not None:
-            return client in self._known.clocks
-        return client in read_state_vector(self._raw.get_state(txn))
 
     # Remote work
 
@@ -682,7 +412,7 @@ class Document:
                 path = split(root_path(root))
                 dirty.append(path)
                 if root in self._orders:
-                    dirty += [(*path, key) for key in self._follow(root)]
+                    dirty += [(*path, key) for key in self._replay(root)]
         for root, order in self._orders.items():
             container = root_path(root)
             for parent, name in rows:
@@ -690,7 +420,7 @@ class Document:
                     order.bases_changed(unescape(name))
             order.settle()
 
-    def _follow(self, root: str) -> set[str]:
+    def _replay(self, root: str) -> set[str]:
         """Apply the array's own events to a list's order; return the elements they touched."""
         order = self._orders[root]
         touched: set[str] = set()
@@ -785,33 +515,29 @@ class Document:
             handle = self._text_handles[root] = self._raw.get_or_insert_text(txn, root)
         return handle
 
-    def _read_text(self, root: str, txn: Any = None) -> str:
-        if txn is not None:
+    def _read_text(self, root: str) -> str:
+        with self._reading() as txn:
             return str(self._text_handle(txn, root).get_string(txn))
+
+    def _read_array(self, root: str) -> list[Any]:
+        with self._reading() as txn:
+            items = json.loads(self._raw.get_or_insert_array(txn, root).to_json(txn))
+        return items if isinstance(items, list) else []
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """Give the open transaction, or one to read with."""
+        if self._txn is not None:
+            yield self._txn
+            return
         txn = self._raw.create_transaction()
         try:
-            return str(self._text_handle(txn, root).get_string(txn))
+            yield txn
         finally:
             txn.drop()
 
-    def _read_array(self, root: str, txn: Any = None) -> list[Any]:
-        mine = self._raw.create_transaction() if txn is None else txn
-        try:
-            handle = self._array_handles.get(root)
-            if handle is None:
-                handle = self._raw.get_or_insert_array(mine, root)
-            items = json.loads(handle.to_json(mine))
-        finally:
-            if txn is None:
-                mine.drop()
-        return items if isinstance(items, list) else []
-
-    def _list_root(self, shape: ListShape, path: str) -> str:
-        name = list_hash(path, shape.default, self._index.cells)
-        return list_root(path, name or "")
-
-    def _order(self, root: str, txn: Any = None) -> Order:
-        """Return the order kept for a list's root, following the array from now on."""
+    def follow(self, root: str) -> Order:
+        """Return the order of a list's root, kept up to date with the array from now on."""
         order = self._orders.get(root)
         if order is not None:
             return order
@@ -824,30 +550,15 @@ class Document:
             return any(base[3] == inc for base in bases)
 
         order = Order(is_live)
-        items = self._read_array(root, txn)
-        order.insert(0, map(parse_occurrence, items))
+        order.insert(0, map(parse_occurrence, self._read_array(root)))
         order.settle()
-        mine = self._raw.create_transaction() if txn is None else txn
-        handle = self._raw.get_or_insert_array(mine, root)
-        if txn is None:
-            mine.commit()
-            mine.drop()
         box = self._box
+        with self._reading() as txn:
+            handle = self._raw.get_or_insert_array(txn, root)
         self._subscriptions.append(handle.observe(lambda event: _keep_array(box, root, event)))
         self._array_handles[root] = handle
         self._orders[root] = order
         return order
-
-
-_NO_ROWS: dict[str, Any] = {}
-_APPLY: dict[type, Callable[[Document, Any, Any, int], None]] = {
-    Put: Document._apply_put,
-    Add: Document._apply_add,
-    Splice: Document._apply_splice,
-    Remove: Document._apply_remove,
-    Insert: Document._apply_insert,
-    Move: Document._apply_move,
-}
 
 
 def _keep_update(box: _Box, event: Any) -> None:
@@ -873,9 +584,9 @@ def _lists(shape: Shape, path: str) -> Iterator[tuple[str, ListShape]]:
             yield from _lists(field, f"{path}/{escape(name)}" if path else escape(name))
 
 
-def _genesis_client(root: str, content: str) -> int:
-    data = json.dumps([root, content]).encode()
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "big") % (2**53 - 2) + 1
+def _raw_cell(cell: Cell) -> list[Any]:
+    stamp, _, value, inc = cell
+    return [stamp, value] if inc is None else [stamp, value, inc]
 
 
 def utf16_length(text: str) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
@@ -74,10 +74,14 @@ _EXACT = Context(
 )
 _MICROSECOND = timedelta(microseconds=1)
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]{0,31}(?:/[A-Za-z0-9][A-Za-z0-9_+\-]{0,31}){0,3}")
+_CLOCK = r"\d\d:\d\d:\d\d(?:\.\d{6})?"
+_OFFSET = r"(?P<sign>[+-])(?P<h>\d\d):(?P<m>\d\d)(?::(?P<s>\d\d)(?:\.(?P<us>\d{6}))?)?"
 _DATETIME = re.compile(
-    r"(?P<iso>[0-9T:.+\-]{25,42})(?:\[(?P<zone>[A-Za-z0-9_+\-/]+)\])?(?P<fold>\[fold=1\])?",
+    rf"(?P<iso>(?P<wall>\d{{4}}-\d\d-\d\dT{_CLOCK}){_OFFSET})"
+    r"(?:\[(?P<zone>[A-Za-z0-9_+\-/]+)\])?(?P<fold>\[fold=1\])?",
     re.ASCII,
 )
+_TIME = re.compile(rf"(?P<iso>(?P<wall>{_CLOCK})(?:{_OFFSET})?)(?P<fold>\[fold=1\])?", re.ASCII)
 
 
 # Writing
@@ -423,11 +427,10 @@ def _read_datetime(payload: bytes) -> datetime:
     match = _DATETIME.fullmatch(text)
     if match is None:
         raise ValueError("a datetime is malformed")
-    stored = datetime.fromisoformat(match["iso"])
-    if stored.tzinfo is None or stored.isoformat() != match["iso"]:
+    stored = datetime.fromisoformat(match["wall"])
+    stored = stored.replace(tzinfo=_read_offset(match), fold=1 if match["fold"] else 0)
+    if stored.isoformat() != match["iso"]:
         raise ValueError("a datetime is not in ISO form with its offset")
-    if match["fold"]:
-        stored = stored.replace(fold=1)
     key = match["zone"]
     if key is None:
         return stored
@@ -459,12 +462,22 @@ def _read_date(payload: bytes) -> date:
 
 
 def _read_time(payload: bytes) -> time:
-    text = payload.decode("ascii")
-    iso = text.removesuffix("[fold=1]")
-    value = time.fromisoformat(iso)
-    if value.isoformat() != iso:
+    match = _TIME.fullmatch(payload.decode("ascii"))
+    if match is None:
+        raise ValueError("a time is malformed")
+    value = time.fromisoformat(match["wall"])
+    zone = _read_offset(match) if match["sign"] else None
+    value = value.replace(tzinfo=zone, fold=1 if match["fold"] else 0)
+    if value.isoformat() != match["iso"]:
         raise ValueError("a time is not in ISO form")
-    return value if iso == text else value.replace(fold=1)
+    return value
+
+
+def _read_offset(match: re.Match[str]) -> timezone:
+    # Read here, because fromisoformat reads an offset of less than a second as none.
+    hours, minutes, seconds, micros = (int(match[part] or 0) for part in ("h", "m", "s", "us"))
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=micros)
+    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 def _read_timedelta(payload: bytes) -> timedelta:

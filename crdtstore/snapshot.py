@@ -40,7 +40,7 @@ from crdtstore.shapes import (
     TableShape,
     TextShape,
 )
-from crdtstore.values import Codec, element_key, same
+from crdtstore.values import REMOVED, Codec, element_key, same
 from crdtstore.views import (
     FrozenRecord,
     ListSnapshot,
@@ -535,11 +535,14 @@ def conflicts(
 
 
 def entry_conflicts(
-    shape: MapShape | SetShape, places: Sequence[Place], key: str, source: Source
+    shape: MapShape | SetShape, places: Sequence[Place], source: Source
 ) -> list[tuple[Any, str, int]]:
     """Return the concurrent values of a map entry as (value, writer, stamp), newest first."""
+    cells = [cell for place in places for cell in source.cells.get(place[0], ())]
     found: list[tuple[Any, str, int]] = []
-    for stamp, writer, encoded, _ in entry(places, key, source.cells)[0]:
+    for stamp, writer, encoded, _ in sorted(cells, key=age, reverse=True):
+        if encoded == REMOVED:
+            continue
         try:
             value = shape.codec.decode(encoded)
         except ValueError:

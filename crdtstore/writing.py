@@ -1,0 +1,371 @@
+"""How changes become cells: the rules of the cell model for local writes.
+
+Each function here takes one change to a ``Target``, the document inside its transaction: it puts
+our own cell and deletes the others it sees, opens and clears incarnations of rows, keeps list
+occurrences, and plants the content of defaults before their first edit. What the document's
+primitives do is not decided here, and what these rules mean when read is in ``cells``.
+
+Rule numbers refer to docs/cell-model.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple, Protocol, cast
+
+from crdtstore.cells import (
+    REMOVED,
+    VIRTUAL,
+    Cell,
+    Cells,
+    Place,
+    bases_of,
+    child,
+    next_stamp,
+    number,
+    total,
+)
+from crdtstore.changes import ABSENT, Add, Change, Insert, Move, Path, Put, Remove, Splice
+from crdtstore.order import Occurrence, Order
+from crdtstore.paths import base36, below, list_root, split, text_root
+from crdtstore.shapes import (
+    CounterShape,
+    ListShape,
+    MapShape,
+    RecordShape,
+    SetShape,
+    Shape,
+    TableShape,
+    content_hash,
+    row_base,
+    row_entries,
+    row_texts,
+)
+from crdtstore.snapshot import ROOT, chosen_hash, list_hash, row_places, text_hash
+from crdtstore.values import ANY, canonical
+from crdtstore.views import read_field
+
+__all__ = ["Genesis", "Located", "Target", "locate", "write"]
+
+
+class Genesis(NamedTuple):
+    """The content of a default, to be written the same way by whoever edits it first.
+
+    ``client`` hashes the content, so two replicas that write it write the same bytes.
+    """
+
+    client: int
+    texts: list[tuple[str, str]]
+    cells: list[tuple[str, Cell]]
+    occurrences: list[tuple[str, list[Occurrence]]]
+
+
+class Located(NamedTuple):
+    """A place of the state: its shape, where its cells are, what shows by default.
+
+    For a map entry or set element ``shape`` is that of the container and ``entry`` its key.
+    """
+
+    shape: Shape
+    places: list[Place]
+    default: Any
+    entry: str | None
+
+
+class Target(Protocol):
+    """What writing needs of a document; all methods work inside its open transaction."""
+
+    shape: Shape
+    writer: str
+
+    @property
+    def cells(self) -> Mapping[str, Cells]:
+        """The live cells by path."""
+
+    def under(self, path: str) -> Iterable[str]:
+        """Return every path below ``path`` that holds cells."""
+
+    def locate(self, path: Path) -> Located:
+        """Find a place; ``KeyError`` if a row on the way is not there."""
+
+    def mark(self, path: tuple[str, ...]) -> None:
+        """Note that what is read at ``path`` changed."""
+
+    def new_incarnation(self) -> str:
+        """Return a fresh random name."""
+
+    def put(self, path: str, cell: Cell) -> None:
+        """Write our own cell."""
+
+    def drop(self, path: str, writer: str) -> None:
+        """Delete anybody's cell."""
+
+    def splice(self, root: str, index: int, deleted: int, inserted: str) -> None:
+        """Edit a text."""
+
+    def follow(self, root: str) -> Order:
+        """Return the order of a list."""
+
+    def insert_occurrence(self, root: str, index: int, item: Occurrence) -> None:
+        """Put an occurrence at an array index."""
+
+    def delete_occurrence(self, root: str, index: int) -> Occurrence:
+        """Delete the occurrence at an array index."""
+
+    def plant(self, genesis: Genesis) -> None:
+        """Write a default's content, unless it is there."""
+
+
+_NO_ROWS: dict[str, Any] = {}
+
+
+def locate(shape: Shape, path: Path, cells: Mapping[str, Cells]) -> tuple[Located, bool]:
+    """Find the place at ``path``, and tell whether that is the same for ever (no rows on the way).
+
+    Raises ``KeyError`` naming the first segment that is not there.
+    """
+    places = ROOT
+    default = shape.default
+    fixed = True
+    for depth, segment in enumerate(path):
+        if isinstance(shape, RecordShape):
+            if segment not in shape.fields:
+                raise KeyError(segment)
+            places = child(places, segment)
+            default = read_field(default, segment)
+            shape = shape.fields[segment]
+        elif isinstance(shape, (TableShape, ListShape)):
+            fixed = False
+            rows = default._rows if isinstance(shape, TableShape) else _NO_ROWS
+            row = row_places(shape, places[0][0], segment, rows, cells)
+            if row is None:
+                raise KeyError(segment)
+            places, default = row
+            shape = shape.element
+        elif isinstance(shape, (MapShape, SetShape)) and depth == len(path) - 1:
+            return Located(shape, child(places, segment), default, segment), False
+        else:
+            raise KeyError(segment)
+    return Located(shape, places, default, None), fixed
+
+
+def write(doc: Target, change: Change, now: int) -> None:
+    """Write one change at ``now`` ms."""
+    _WRITERS[type(change)](doc, change, now)
+
+
+def _seen(doc: Target, places: list[Place]) -> list[Iterable[Cell] | Iterable[Place]]:
+    """Return everything that takes part in reading a place: its cells and the bases of its rows."""
+    cells = doc.cells
+    seen: list[Iterable[Cell] | Iterable[Place]] = []
+    for place in places:
+        own = cells.get(place[0])
+        if own is not None:
+            seen.append(own)
+        if place[3] is not ABSENT:
+            seen.append((place,))
+    return seen
+
+
+def _replace(doc: Target, path: str, stamp: int, value: Any) -> None:
+    """Put our own cell and delete every other live cell of the path (rule 3)."""
+    writer = doc.writer
+    for cell in doc.cells.get(path, ()):
+        if cell[1] != writer:
+            doc.drop(path, cell[1])
+    doc.put(path, (stamp, writer, value, None))
+
+
+def _drop_all(doc: Target, path: str) -> None:
+    for cell in doc.cells.get(path, ()):
+        doc.drop(path, cell[1])
+
+
+def _put(doc: Target, change: Put, now: int) -> None:
+    shape, places, _, _ = doc.locate(change.path)
+    encoded = change.encoded
+    if encoded is None and change.value is not None:
+        encoded = shape.codec.encode(change.value, change.path)  # type: ignore[union-attr]
+    stamp = next_stamp(now, *_seen(doc, places))
+    for place in places:  # rule 5: in every live incarnation
+        _replace(doc, place[0], stamp, encoded)
+    doc.mark(split(places[0][0]))
+
+
+def _add(doc: Target, change: Add, now: int) -> None:
+    found = doc.locate(change.path)
+    shape = cast("CounterShape", found.shape)
+    place = found.places[0]  # rule 5: the newest incarnation only
+    before: int | float = 0
+    for cell in doc.cells.get(place[0], ()):
+        if cell[1] == doc.writer:
+            before = number(shape, cell[2]) or 0
+    amount = total(before, [change.amount])
+    stamp = next_stamp(now, *_seen(doc, found.places))
+    doc.put(place[0], (stamp, doc.writer, ANY.encode(amount, change.path), None))
+    doc.mark(split(place[0]))
+
+
+def _splice(doc: Target, change: Splice, now: int) -> None:
+    shape, places, default, _ = doc.locate(change.path)
+    place = places[0]
+    path = place[0]
+    name = text_hash(place, default, doc.cells)
+    if name is None:  # rule 9: the default becomes content at its first edit
+        name = content_hash(shape, [default])
+        root = text_root(path, name)
+        client = _genesis_client([root, str(default)])
+        doc.plant(Genesis(client, [(root, str(default))], [], []))
+    if place[3] is ABSENT and chosen_hash(doc.cells.get(path, ())) is None:
+        doc.put(path, (next_stamp(now), doc.writer, name, None))
+    doc.splice(text_root(path, name), change.index, len(change.deleted), change.inserted)
+    doc.mark(split(path))
+
+
+def _remove(doc: Target, change: Remove, now: int) -> None:
+    path, key = change.path[:-1], change.path[-1]
+    shape, places, default, _ = doc.locate(path)
+    if isinstance(shape, (MapShape, SetShape)):
+        defaults = default._rows if isinstance(shape, MapShape) else default._items
+        entries = child(places, key)
+        if places[0][3] is ABSENT and key in defaults:  # rule 6
+            stamp = next_stamp(now, *_seen(doc, entries))
+            for place in entries:
+                _replace(doc, place[0], stamp, REMOVED)
+        else:
+            for place in entries:
+                _drop_all(doc, place[0])
+        doc.mark(split(entries[0][0]))
+        return
+    container = places[0][0]
+    row_path = below(container, key)
+    if isinstance(shape, ListShape):
+        _seed_list(doc, shape, container, default, now)
+        _clear_row(doc, row_path, virtual=False)
+        root = list_root(container, list_hash(container, default, doc.cells) or "")
+        _delete_occurrences(doc, root, doc.follow(root), key)
+        doc.mark(split(container))
+    else:
+        seen = _clear_row(doc, row_path, virtual=key in default)
+        if key in default:
+            doc.put(row_path, (next_stamp(now, seen), doc.writer, REMOVED, None))
+    doc.mark((*split(container), key))
+
+
+def _clear_row(doc: Target, row_path: str, *, virtual: bool) -> Cells:
+    """Delete a row's cells and all cells under the incarnations they are bases of (rule 4)."""
+    cells = doc.cells.get(row_path, ())
+    incarnations = [cell[3] for cell in cells if cell[3] is not None]
+    if virtual:
+        incarnations.append(VIRTUAL)
+    for inc in incarnations:
+        place = f"{row_path}/{inc}"
+        for inner in (place, *doc.under(place)):
+            _drop_all(doc, inner)
+    for cell in cells:
+        doc.drop(row_path, cell[1])
+    return cells
+
+
+def _insert(doc: Target, change: Insert, now: int) -> None:
+    path, key = change.path[:-1], change.path[-1]
+    found = doc.locate(path)
+    shape = cast("ListShape | TableShape", found.shape)
+    container = found.places[0][0]
+    row_path = below(container, key)
+    if isinstance(shape, ListShape):
+        _seed_list(doc, shape, container, found.default, now)
+    virtual = isinstance(shape, TableShape) and key in found.default
+    seen = _clear_row(doc, row_path, virtual=virtual)
+    inc = doc.new_incarnation()
+    stamp = next_stamp(now, seen)
+    doc.put(row_path, (stamp, doc.writer, row_base(shape.element, change.row), inc))
+    place = f"{row_path}/{inc}"
+    for at, text in row_texts(shape.element, change.row, place):
+        doc.splice(text_root(at), 0, 0, text)
+    for at, encoded in row_entries(shape.element, change.row, place):
+        doc.put(at, (stamp, doc.writer, encoded, None))
+    if isinstance(shape, ListShape):  # rule 7: base and occurrence in one transaction
+        root = list_root(container, list_hash(container, found.default, doc.cells) or "")
+        order = doc.follow(root)
+        _delete_occurrences(doc, root, order, key)
+        item = (key, inc, stamp, doc.writer)
+        doc.insert_occurrence(root, order.index_after(change.after), item)
+        doc.mark(split(container))
+    doc.mark((*split(container), key))
+
+
+def _move(doc: Target, change: Move, now: int) -> None:
+    path, key = change.path[:-1], change.path[-1]
+    found = doc.locate(path)
+    shape = cast("ListShape", found.shape)
+    container = found.places[0][0]
+    _seed_list(doc, shape, container, found.default, now)
+    bases = bases_of(shape.element, doc.cells.get(below(container, key), ()))
+    if not bases:
+        raise KeyError(key)
+    root = list_root(container, list_hash(container, found.default, doc.cells) or "")
+    order = doc.follow(root)
+    gone = _delete_occurrences(doc, root, order, key)
+    stamp = next_stamp(now, bases, [(item[2], item[3], None, None) for item in gone])
+    item = (key, bases[0][3] or "", stamp, doc.writer)
+    doc.insert_occurrence(root, order.index_after(change.after), item)
+    doc.mark(split(container))
+    doc.mark((*split(container), key))
+
+
+def _delete_occurrences(doc: Target, root: str, order: Order, key: str) -> list[Occurrence]:
+    return [doc.delete_occurrence(root, index) for index in order.positions_of(key)]
+
+
+def _seed_list(doc: Target, shape: ListShape, path: str, default: Any, now: int) -> None:
+    """Write a list's default elements, order and rows, before the list's first edit (rule 9)."""
+    if chosen_hash(doc.cells.get(path, ())) is not None:
+        return
+    name = ""
+    if len(default):
+        name = content_hash(shape.element, default)
+        doc.plant(_list_genesis(shape, path, list_root(path, name), default))
+    doc.put(path, (next_stamp(now), doc.writer, name, None))
+    doc.mark(split(path))
+
+
+def _list_genesis(shape: ListShape, path: str, root: str, default: Any) -> Genesis:
+    element = shape.element
+    keys = list(default._keys)
+    content: list[Any] = [root]
+    for key, row in zip(keys, default, strict=True):
+        texts = [[at, str(text)] for at, text in row_texts(element, row, "")]
+        entries = [[at, value] for at, value in row_entries(element, row, "")]
+        content.append([key, row_base(element, row), texts, entries])
+    client = _genesis_client(content)
+    writer = base36(client)
+    genesis = Genesis(client, [], [], [])
+    for key, row in zip(keys, default, strict=True):
+        row_path = below(path, key)
+        place = f"{row_path}/{key}"
+        genesis.cells.append((row_path, (0, writer, row_base(element, row), key)))
+        for at, text in row_texts(element, row, place):
+            genesis.texts.append((text_root(at), str(text)))
+        for at, encoded in row_entries(element, row, place):
+            genesis.cells.append((at, (0, writer, encoded, None)))
+    genesis.occurrences.append((root, [(key, key, 0, writer) for key in keys]))
+    return genesis
+
+
+def _genesis_client(content: list[Any]) -> int:
+    """Name the client that writes a default by what it writes."""
+    data = blake2b(canonical(content), digest_size=8).digest()
+    return int.from_bytes(data, "big") % (2**53 - 2) + 1
+
+
+_WRITERS: dict[type, Callable[[Any, Any, int], None]] = {
+    Put: _put,
+    Add: _add,
+    Splice: _splice,
+    Remove: _remove,
+    Insert: _insert,
+    Move: _move,
+}
+
