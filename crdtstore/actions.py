@@ -9,8 +9,9 @@ signature of what they were made from.
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, get_origin, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast, get_origin, overload
 
 from crdtstore.errors import DispatchError
 
@@ -126,7 +127,7 @@ class Payload:
             )
         if self._positional:
             return function(state, **payload)
-        bound = inspect.BoundArguments(self._signature, payload)  # type: ignore[arg-type]
+        bound = inspect.BoundArguments(self._signature, OrderedDict(payload))
         return function(state, *bound.args, **bound.kwargs)
 
 
@@ -154,9 +155,9 @@ class ActionCreator(Generic[P, T]):
         self.__wrapped__ = function
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Action[T]:
-        packed = self._pack(args, kwargs)
+        packed: Any = self._pack(args, kwargs)
         if type(packed) is _Prepared:
-            return Action(self.type, packed.payload, packed.meta, packed.error)
+            return Action(self.type, cast("T", packed.payload), packed.meta, packed.error)
         return Action(self.type, packed)
 
     def match(self, action: object) -> TypeIs[Action[T]]:

@@ -64,10 +64,10 @@ class Add(NamedTuple):
 
 
 class Splice(NamedTuple):
-    """Replace ``deleted`` by ``inserted`` at code point ``index`` of a text."""
+    """Replace ``deleted`` by ``inserted`` at code point ``at`` of a text."""
 
     path: Path
-    index: int
+    at: int
     deleted: str
     inserted: str
 
@@ -149,7 +149,7 @@ def _inverse(change: Change) -> Change:
     if isinstance(change, Add):
         return Add(change.path, -change.amount)
     if isinstance(change, Splice):
-        return Splice(change.path, change.index, change.inserted, change.deleted)
+        return Splice(change.path, change.at, change.inserted, change.deleted)
     if isinstance(change, Insert):
         return Remove(change.path, change.row, after=change.after)
     return Move(change.path, change.was, change.after)

@@ -403,16 +403,15 @@ class Document:
                 rows.append((parent, name))
             dirty.append(split(path))
         for root in roots:
+            if root == _CELLS:
+                continue
+            self._dirty_roots.add(root)
+            place = split(root_path(root))
+            dirty.append(place)
             if root.startswith("text/"):
-                self._dirty_roots.add(root)
                 self._texts.pop(root, None)
-                dirty.append(split(root_path(root)))
-            elif root.startswith("list/"):
-                self._dirty_roots.add(root)
-                path = split(root_path(root))
-                dirty.append(path)
-                if root in self._orders:
-                    dirty += [(*path, key) for key in self._replay(root)]
+            elif root in self._orders:
+                dirty += [(*place, key) for key in self._replay(root)]
         for root, order in self._orders.items():
             container = root_path(root)
             for parent, name in rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from crdtstore.actions import Action, ActionCreator, Payload, prepared
 from crdtstore.declare import compile_state
@@ -117,8 +117,7 @@ class Slice(Generic[S]):
 
     def get_initial_state(self) -> S:
         """Return the state that a fresh store starts with, as a snapshot."""
-        state: S = self.shape.default
-        return state
+        return cast(S, self.shape.default)
 
     def schema(self) -> dict[str, str]:
         """Return the kind of every place of the state, by path pattern."""

@@ -264,7 +264,7 @@ def _read_list(shape: ListShape, places: Sequence[Place], default: Any, source: 
     return ListSnapshot(keys, SortedMap.of(rows), root)
 
 
-_NO_DEFAULT = SortedMap.of({})
+_NO_DEFAULT = SortedMap.EMPTY
 _READERS: dict[type, Callable[..., Any]] = {
     RegisterShape: _read_register,
     CounterShape: _read_counter,

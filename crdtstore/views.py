@@ -124,12 +124,12 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
     if cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
         namespace["__eq__"] = _equal
         namespace["__hash__"] = None
-    frozen = type(cls)(cls.__name__, (FrozenRecord, cls), namespace)
+    frozen: Any = type(cls)(cls.__name__, (FrozenRecord, cls), namespace)
     setters = [frozen.__dict__[name].__set__ for name in names]
     new = object.__new__
 
     def build(values: Sequence[Any]) -> Any:
-        record = new(frozen)
+        record: Any = new(frozen)
         for setter, value in zip(setters, values, strict=True):
             setter(record, value)
         return record
@@ -305,8 +305,8 @@ class ListSnapshot(ListView[Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore_list, (list(self._keys), dict(self._rows.items())))
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse  # type: ignore[assignment]
-    insert = append = extend = pop = remove = clear = reverse = sort = move = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    insert = append = extend = pop = remove = clear = reverse = sort = move = _refuse
 
 
 def _restore_list(keys: list[str], rows: dict[str, Any]) -> ListSnapshot:
@@ -376,13 +376,13 @@ def _restore_mapping(cls: Callable[[SortedMap], Any], rows: dict[str, Any]) -> A
     return cls(SortedMap.of(rows))
 
 
-class TableSnapshot(_MappingSnapshot, TableView[Any]):  # type: ignore[misc]
+class TableSnapshot(_MappingSnapshot, TableView[Any]):
     """A table as read: records by key, in key order."""
 
     __slots__ = ()
 
 
-class MapSnapshot(_MappingSnapshot, MapView[Any]):  # type: ignore[misc]
+class MapSnapshot(_MappingSnapshot, MapView[Any]):
     """A map as read: values by key, in key order."""
 
     __slots__ = ()
@@ -457,9 +457,9 @@ class SetSnapshot(SetView[Any]):
     def __reduce__(self) -> tuple[Any, ...]:
         return (_restore_set, (dict(self._items.items()),))
 
-    add = discard = remove = pop = clear = _refuse  # type: ignore[assignment]
+    add = discard = remove = pop = clear = _refuse
     update = difference_update = intersection_update = symmetric_difference_update = _refuse
-    __ior__ = __iand__ = __ixor__ = __isub__ = _refuse  # type: ignore[assignment]
+    __ior__ = __iand__ = __ixor__ = __isub__ = _refuse
 
 
 def _restore_set(items: dict[str, Any]) -> SetSnapshot:

@@ -29,6 +29,7 @@ from crdtstore.cells import (
 from crdtstore.changes import ABSENT, Add, Change, Insert, Move, Path, Put, Remove, Splice
 from crdtstore.order import Occurrence, Order
 from crdtstore.paths import base36, below, list_root, split, text_root
+from crdtstore.persistent import SortedMap
 from crdtstore.shapes import (
     CounterShape,
     ListShape,
@@ -117,16 +118,13 @@ class Target(Protocol):
         """Write a default's content, unless it is there."""
 
 
-_NO_ROWS: dict[str, Any] = {}
-
-
 def locate(shape: Shape, path: Path, cells: Mapping[str, Cells]) -> tuple[Located, bool]:
     """Find the place at ``path``, and tell whether that is the same for ever (no rows on the way).
 
     Raises ``KeyError`` naming the first segment that is not there.
     """
     places = ROOT
-    default = shape.default
+    default: Any = shape.default
     fixed = True
     for depth, segment in enumerate(path):
         if isinstance(shape, RecordShape):
@@ -137,8 +135,8 @@ def locate(shape: Shape, path: Path, cells: Mapping[str, Cells]) -> tuple[Locate
             shape = shape.fields[segment]
         elif isinstance(shape, (TableShape, ListShape)):
             fixed = False
-            rows = default._rows if isinstance(shape, TableShape) else _NO_ROWS
-            row = row_places(shape, places[0][0], segment, rows, cells)
+            defaults = default._rows if isinstance(shape, TableShape) else SortedMap.EMPTY
+            row = row_places(shape, places[0][0], segment, defaults, cells)
             if row is None:
                 raise KeyError(segment)
             places, default = row
@@ -219,7 +217,7 @@ def _splice(doc: Target, change: Splice, now: int) -> None:
         doc.plant(Genesis(client, [(root, str(default))], [], []))
     if place[3] is ABSENT and chosen_hash(doc.cells.get(path, ())) is None:
         doc.put(path, (next_stamp(now), doc.writer, name, None))
-    doc.splice(text_root(path, name), change.index, len(change.deleted), change.inserted)
+    doc.splice(text_root(path, name), change.at, len(change.deleted), change.inserted)
     doc.mark(split(path))
 
 

@@ -99,7 +99,7 @@ class _MappingDraft:
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
         return self.copy() | dict(other) if isinstance(other, Mapping) else NotImplemented
 
-    def __ior__(self, other: Any) -> Any:
+    def __ior__(self, other: Any) -> Any:  # type: ignore[misc] # a draft stays a draft
         cast("Any", self).update(other)
         return self
 
@@ -128,7 +128,7 @@ class _MappingDraft:
             del mine[key]
 
 
-class TableDraft(_MappingDraft, TableView[Any]):  # type: ignore[misc]
+class TableDraft(_MappingDraft, TableView[Any]):
     """A table inside a reducer. Assigning to a key puts a fresh row there."""
 
     __slots__ = ("_kids",)
@@ -187,7 +187,7 @@ def same_row(a: Any, b: Any) -> bool:
     return bool(a == b) and repr(a) == repr(b)
 
 
-class MapDraft(_MappingDraft, MapView[Any]):  # type: ignore[misc]
+class MapDraft(_MappingDraft, MapView[Any]):
     """A map inside a reducer."""
 
     __slots__ = ()

@@ -206,6 +206,7 @@ def _load_log(connection: sqlite3.Connection, loaded: Loaded) -> list[int]:
     names: dict[bytes, tuple[str, int]] = {}  # one str a slice, and what its snapshot replaces
     seqs: list[int] = []
     damaged: list[int] = []
+    log = loaded.log
     for seq, name, check, delta, meta in connection.execute(IN_ORDER["log"], ALL):
         seqs.append(seq)
         if not _matches(check, seq, name, delta, meta):
@@ -216,8 +217,9 @@ def _load_log(connection: sqlite3.Connection, loaded: Loaded) -> list[int]:
             slice = name.decode()
             snapshot = loaded.snapshots.get(slice)
             known = names[name] = (slice, snapshot.upto if snapshot else 0)
-        if seq > known[1]:
-            loaded.log.append((seq, Record(known[0], delta, meta)))
+        slice, upto = known
+        if seq > upto:
+            log.append((seq, Record(slice, delta, meta)))
         else:
             loaded.superseded = True
     if damaged:
@@ -225,11 +227,11 @@ def _load_log(connection: sqlite3.Connection, loaded: Loaded) -> list[int]:
     return seqs
 
 
-def _matches(check: object, seq: int, name: object, delta: object, meta: object) -> bool:
-    match name, delta, meta:
-        case bytes(), bytes(), bytes():
-            return check == checksum(seq, name, delta, meta)
-    return False
+def _matches(check: object, seq: int, name: bytes, delta: bytes, meta: bytes) -> bool:
+    try:
+        return check == checksum(seq, name, delta, meta)
+    except TypeError:  # damage has made a number or nothing of what was bytes
+        return False
 
 
 def _notice_missing(floor: tuple[int, int] | None, loaded: Loaded, seqs: list[int]) -> None:
