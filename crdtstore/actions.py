@@ -110,16 +110,19 @@ class Payload:
             return bound.arguments[names[0]]
         return dict(bound.arguments)
 
-    def call(self, function: Callable[..., Any], state: Any, action: Action[Any]) -> Any:
-        """Call the reducer with a draft and an action's payload."""
+    def case(self, function: Callable[..., Any]) -> Callable[[Any, Action[Any]], Any]:
+        """Return how to call the reducer with a draft and an action."""
+        if self.whole:
+            return function
+        if not self._names:
+            return lambda state, action: function(state)
+        if len(self._names) == 1 and self._positional:
+            return lambda state, action: function(state, action.payload)
+        return lambda state, action: self._call(function, state, action)
+
+    def _call(self, function: Callable[..., Any], state: Any, action: Action[Any]) -> Any:
         names = self._names
         payload = action.payload
-        if self.whole:
-            return function(state, action)
-        if not names:
-            return function(state)
-        if len(names) == 1 and self._positional:
-            return function(state, payload)
         if not isinstance(payload, dict):
             raise DispatchError(
                 f"{action.type!r} takes the payload fields {', '.join(names)} as a dict, "

@@ -113,15 +113,16 @@ def _normalise_base(fields: dict[str, Any], depth: int = 0) -> dict[str, Any]:
 # Stamps
 
 
-def next_stamp(now: int, *seen: Iterable[Cell] | Iterable[Place]) -> int:
-    """Return the stamp of a write at ``now`` ms that knows ``seen``: newer than all of it."""
+def next_stamp(now: int, places: Iterable[Place], cells: Iterable[Cell]) -> int:
+    """Return the stamp of a write at ``now`` ms that knows these bases and cells: newer than all."""
     stamp = now
-    for group in seen:
-        for item in group:
-            other = item[0] if isinstance(item[0], int) else int(item[1])
-            if other >= stamp:
-                stamp = other + 1
-    return min(STAMP_MAX, stamp)
+    for place in places:
+        if place[1] >= stamp:
+            stamp = place[1] + 1
+    for cell in cells:
+        if cell[0] >= stamp:
+            stamp = cell[0] + 1
+    return stamp if stamp < STAMP_MAX else STAMP_MAX
 
 
 # Places
@@ -130,6 +131,10 @@ def next_stamp(now: int, *seen: Iterable[Cell] | Iterable[Place]) -> int:
 def child(places: Sequence[Place], name: str) -> list[Place]:
     """Step from the places of a record to those of one of its fields."""
     segment = escape(name)
+    if len(places) == 1:
+        path, stamp, writer, base = places[0]
+        inner = base.get(name, ABSENT) if type(base) is dict else ABSENT
+        return [(f"{path}/{segment}" if path else segment, stamp, writer, inner)]
     return [
         (
             f"{path}/{segment}" if path else segment,
@@ -143,6 +148,10 @@ def child(places: Sequence[Place], name: str) -> list[Place]:
 
 def bases_of(element: Shape, cells: Cells) -> list[Cell]:
     """Return the live bases of a row or list element, newest first."""
+    if len(cells) == 1:
+        cell = cells[0]
+        fits = cell[3] is not None and (type(cell[2]) is dict or type(element) is not RecordShape)
+        return [cell] if fits else []
     bases = [cell for cell in cells if cell[3] is not None]
     if isinstance(element, RecordShape):
         bases = [cell for cell in bases if type(cell[2]) is dict]

@@ -109,7 +109,8 @@ class Document:
         self._orders: dict[str, Order] = {}
         self._array_handles: dict[str, Any] = {}
         self._lists: dict[str, ListShape] = dict(_lists(shape, ""))
-        self._located: dict[Path, Located] = {}
+        self._top = Located(shape, ROOT, shape.default, None, 0)
+        self._located: dict[Path, Located] = {(): self._top}
         self._txn: Any = None
         self._dirty: list[tuple[str, ...]] = []
         self._root_hashes: dict[str, int] = {}
@@ -152,7 +153,7 @@ class Document:
 
     def conflicts(self, path: Path) -> list[tuple[Any, str, int]]:
         """Return the concurrent values at ``path`` as (value, writer, stamp), newest first."""
-        shape, places, default, entry = self.locate(path)
+        shape, places, default, entry, _ = self.locate(path)
         if entry is not None and isinstance(shape, (MapShape, SetShape)):
             return entry_conflicts(shape, places, self)
         return conflicts(shape, places, default, self)
@@ -181,7 +182,7 @@ class Document:
             for change in changes:
                 write(self, change, now)
             if not (self._wrote and self._session_written):  # rule 8: every delta moves our clock
-                stamp = next_stamp(now, self._index.cells.get(SESSION_PATH, ()))
+                stamp = next_stamp(now, (), self._index.cells.get(SESSION_PATH, ()))
                 self.put(SESSION_PATH, (stamp, self.writer, self.replica, None))
                 self._session_written = True
             txn.commit()
@@ -199,7 +200,8 @@ class Document:
         """Find a place; ``KeyError`` if a row on the way is not there."""
         found = self._located.get(path)
         if found is None:
-            found, fixed = locate(self.shape, path, self._index.cells)
+            start = self._located.get(path[:1], self._top)
+            found, fixed = locate(start, path, self._index.cells)
             if fixed:
                 self._located[path] = found
         return found
@@ -304,22 +306,22 @@ class Document:
 
     # Remote work
 
-    def merge(self, delta: bytes, *, repair: bool = False) -> Merge:
-        """Apply a peer's delta and patch ``state``.
+    def merge(self, delta: bytes, update: Update | None = None, *, repair: bool = False) -> Merge:
+        """Apply a peer's delta and patch ``state``; ``update`` is what ``inspect`` read in it.
 
         Raises ``UpdateError`` if no honest replica writes such bytes (nothing is changed then),
         ``Broken`` if the document failed half way. ``repair`` applies it even if its writers'
         clocks say that nothing in it is new.
         """
-        known = self._know()
-        update = self.inspect(delta)
+        if update is None:
+            update = self.inspect(delta)
         if update.missing:
             return Merge(changed=False, missing=True)
         if not (update.new or repair):
             return Merge(changed=False, missing=False)
         self._dirty.clear()
         self._receive((delta,))
-        known.add(update)
+        self._know().add(update)
         self._absorb(update.roots)
         before = self.state
         self.state = patch(self.shape, before, ROOT, self.shape.default, self._dirty, 0, self)

@@ -30,6 +30,9 @@ class Queue(Generic[T]):
         self._items: deque[T] = deque()
         self._lock = threading.Lock()
 
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
     def put(self, item: T) -> None:
         """Add news without delivering them yet."""
         self._items.append(item)

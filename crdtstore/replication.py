@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgpack
-
-__all__ = ["ActionInfo", "Commit", "Conflict", "Merged", "pack_info", "unpack_info"]
+__all__ = ["ActionInfo", "Commit", "Conflict", "Merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +64,3 @@ class Conflict:
     value: Any
     replica: str
     at: int
-
-
-def pack_info(info: ActionInfo | None) -> bytes:
-    """Encode what is known of an action, for the log."""
-    if info is None:
-        return b""
-    data: bytes = msgpack.packb((info.type, info.replica, info.at, info.payload))
-    return data
-
-
-def unpack_info(data: bytes) -> ActionInfo | None:
-    """Decode what ``pack_info`` wrote; ``None`` if nothing is known."""
-    if not data:
-        return None
-    kind, replica, at, payload = msgpack.unpackb(data)
-    return ActionInfo(kind, replica, at, payload)

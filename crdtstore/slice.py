@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
 from crdtstore.actions import Action, ActionCreator, Payload, prepared
 from crdtstore.declare import compile_state
@@ -61,6 +61,9 @@ class Slice(Generic[S]):
     ``selectors`` the selectors, to be called with the store's root state.
     """
 
+    revision: ClassVar[int] = 0
+    """Counts the reducers added to any slice, so that stores notice new ones."""
+
     def __init__(self, name: str, initial_state: S, *, share_payloads: bool = False) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ShapeError(
@@ -71,7 +74,6 @@ class Slice(Generic[S]):
         self.shape: Shape = compile_state(name, initial_state)
         self.case_reducers: dict[str, Callable[..., Any]] = {}
         self.cases: dict[str, Case] = {}
-        self.version = 0
         self.share_payloads = share_payloads
         self._creators: dict[str, ActionCreator[..., Any]] = {}
         self.actions = _Actions(self._creators)
@@ -138,11 +140,11 @@ class Slice(Generic[S]):
         else:
             payload = Payload(function, kind)
             creator = ActionCreator(kind, payload.pack, function)
-            case = _case(payload, function)
+            case = payload.case(function)
         self.case_reducers[name] = function
         self._creators[name] = creator
         self.cases[kind] = case
-        self.version += 1
+        Slice.revision += 1
         return creator
 
     def _add_case(self, action: ActionCreator[..., Any] | str, function: Case) -> None:
@@ -155,15 +157,12 @@ class Slice(Generic[S]):
         if kind in self.cases:
             raise ShapeError(f"the slice {self.name!r} has a reducer for {kind!r} already")
         self.cases[kind] = function
-        self.version += 1
+        Slice.revision += 1
 
     def __repr__(self) -> str:
         return f"<slice {self.name}>"
 
 
-def _case(payload: Payload, function: Callable[..., Any]) -> Case:
-    call = payload.call
-    return lambda state, action: call(function, state, action)
 
 
 def create_slice(

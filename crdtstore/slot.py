@@ -14,6 +14,7 @@ from crdtstore.changes import Change
 from crdtstore.document import Broken, Document, new_client_id
 from crdtstore.errors import UpdateError
 from crdtstore.slice import Slice
+from crdtstore.updates import Update
 
 __all__ = ["Slot"]
 
@@ -58,12 +59,15 @@ class Slot:
                 self._renew_with([d for d in stored if d is not delta])
                 return
 
-    def merge(self, delta: bytes, *, repair: bool = False) -> tuple[list[bytes], bool]:
+    def merge(
+        self, delta: bytes, update: Update | None = None, *, repair: bool = False
+    ) -> tuple[list[bytes], bool]:
         """Merge a delta; return the deltas that got applied, in order, and whether it is missing some.
 
-        Deltas held earlier that fit now are applied too. Raises ``UpdateError`` and ``Broken``.
+        Deltas held earlier that fit now are applied too; ``update`` is what ``Document.inspect``
+        read in the delta. Raises ``UpdateError`` and ``Broken``.
         """
-        result = self.document.merge(delta, repair=repair)
+        result = self.document.merge(delta, update, repair=repair)
         if result.missing:
             self._hold(delta)
             return [], True

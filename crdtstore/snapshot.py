@@ -301,7 +301,10 @@ def patch(
     return patcher(shape, before, places, default, dirty, depth, source)
 
 
-def _grouped(dirty: Dirty, depth: int) -> dict[str | None, list[tuple[str, ...]]]:
+def _grouped(dirty: Dirty, depth: int) -> Mapping[str | None, Dirty]:
+    if len(dirty) == 1:
+        path = dirty[0]
+        return {path[depth] if len(path) > depth else None: dirty}
     groups: dict[str | None, list[tuple[str, ...]]] = {}
     for path in dirty:
         key = path[depth] if len(path) > depth else None

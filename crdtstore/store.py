@@ -39,7 +39,7 @@ from crdtstore.housekeeping import Housekeeper
 from crdtstore.middleware import LoopThread, Middleware, compose, thunk_middleware
 from crdtstore.notify import Listeners, Queue, logger
 from crdtstore.paths import base36
-from crdtstore.replication import ActionInfo, Commit, Conflict, Merged, pack_info
+from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
 from crdtstore.slice import Slice
 from crdtstore.slot import Slot
 from crdtstore.state import RootState, conflict_path
@@ -91,7 +91,7 @@ class Store:
         self._forked = False
         self._batches = 0
         self._index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
-        self._versions: tuple[int, ...] = ()
+        self._revision = -1
         self._subscribers: Listeners[Any] = Listeners()
         self._news: Queue[RootState] = Queue(self._subscribers)
         self._commit_hooks: Listeners[Commit] = Listeners()
@@ -235,14 +235,13 @@ class Store:
         return action
 
     def _cases(self, kind: str) -> list[tuple[Slot, Callable[..., Any]]]:
-        versions = tuple([slot.slice.version for slot in self._slots.values()])
-        if versions != self._versions:
+        if Slice.revision != self._revision:
+            self._revision = Slice.revision
             index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
             for slot in self._slots.values():
                 for name, case in slot.slice.cases.items():
                     index.setdefault(name, []).append((slot, case))
             self._index = index
-            self._versions = versions
         return self._index.get(kind, [])
 
     def _apply(self, recorded: list[tuple[Slot, list[Change]]], action: Action[Any]) -> None:
@@ -254,29 +253,27 @@ class Store:
                 touched.append(slot)
                 deltas[slot.slice.name] = slot.apply(changes, now)
             shared = any(slot.slice.share_payloads for slot in touched)
-            info = ActionInfo(
-                action.type, self.replica, now, _payload(action) if shared else None
-            )
-            self._commit(deltas.items(), info, None, now)
+            info = (action.type, self.replica, now, _payload(action) if shared else None)
+            self._commit(list(deltas.items()), info, None, now)
         except BaseException:  # KeyboardInterrupt too: what was not logged must not be seen
             self._rebuild(touched)
             raise
 
     def _commit(
         self,
-        deltas: Iterable[tuple[str, bytes]],
-        info: ActionInfo | None,
+        named: list[tuple[str, bytes]],
+        about: tuple[str, str, int, bytes | None] | None,
         origin: Any,
         now: int,
     ) -> None:
-        meta = pack_info(info)
-        named = list(deltas)
+        meta = msgpack.packb(about) if about is not None else b""
         seq = self._storage.append([Record(name, delta, meta) for name, delta in named])
         self._empty = False
         self._state = self._state.replaced(
             {name: self._slots[name].document.state for name, _ in named}
         )
         if self._commit_hooks or self._durable_hooks:
+            info = ActionInfo(*about) if about is not None else None
             for group in _frames(named):
                 commit = Commit(seq, group, info, origin, now)
                 if self._commit_hooks:
@@ -296,7 +293,8 @@ class Store:
     def _tell(self) -> None:
         if self._undurable:
             self._on_durable(self._storage.durable_seq)
-        self._commits.drain()
+        if self._commits:
+            self._commits.drain()
         if self._notify is None:
             self._news.drain()
         else:
@@ -431,8 +429,10 @@ class Store:
             if self._running:
                 raise DispatchError("merge was called inside a reducer; reducers only change state")
             known = {name: deltas[name] for name in deltas if name in self._slots}
-            for name, delta in known.items():
-                self._slots[name].document.inspect(bytes(delta))
+            read = {
+                name: self._slots[name].document.inspect(bytes(delta))
+                for name, delta in known.items()
+            }
             applied: list[tuple[str, bytes]] = []
             missing: set[str] = set()
             changed: set[str] = set()
@@ -441,14 +441,15 @@ class Store:
                 for name, delta in known.items():
                     slot = self._slots[name]
                     touched.append(slot)
-                    done, lacks = slot.merge(bytes(delta), repair=repair)
+                    done, lacks = slot.merge(bytes(delta), read[name], repair=repair)
                     applied += [(name, each) for each in done]
                     if done:
                         changed.add(name)
                     if lacks:
                         missing.add(name)
                 if applied:
-                    self._commit(applied, info, origin, self._clock())
+                    about = (info.type, info.replica, info.at, info.payload) if info else None
+                    self._commit(applied, about, origin, self._clock())
             except Broken as error:
                 self._rebuild(touched)
                 raise UpdateError("not-applicable", str(error)) from error

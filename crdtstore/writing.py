@@ -43,7 +43,7 @@ from crdtstore.shapes import (
     row_entries,
     row_texts,
 )
-from crdtstore.snapshot import ROOT, chosen_hash, list_hash, row_places, text_hash
+from crdtstore.snapshot import chosen_hash, list_hash, row_places, text_hash
 from crdtstore.values import ANY, canonical
 from crdtstore.views import read_field
 
@@ -65,13 +65,15 @@ class Genesis(NamedTuple):
 class Located(NamedTuple):
     """A place of the state: its shape, where its cells are, what shows by default.
 
-    For a map entry or set element ``shape`` is that of the container and ``entry`` its key.
+    For a map entry or set element ``shape`` is that of the container and ``entry`` its key;
+    ``depth`` is how many segments lead here.
     """
 
     shape: Shape
     places: list[Place]
     default: Any
     entry: str | None
+    depth: int
 
 
 class Target(Protocol):
@@ -118,15 +120,16 @@ class Target(Protocol):
         """Write a default's content, unless it is there."""
 
 
-def locate(shape: Shape, path: Path, cells: Mapping[str, Cells]) -> tuple[Located, bool]:
+def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Located, bool]:
     """Find the place at ``path``, and tell whether that is the same for ever (no rows on the way).
 
-    Raises ``KeyError`` naming the first segment that is not there.
+    ``start`` is a place on the way there. Raises ``KeyError`` naming the first segment that is not
+    there.
     """
-    places = ROOT
-    default: Any = shape.default
+    shape, places, default, _, known = start
     fixed = True
-    for depth, segment in enumerate(path):
+    for depth in range(known, len(path)):
+        segment = path[depth]
         if isinstance(shape, RecordShape):
             if segment not in shape.fields:
                 raise KeyError(segment)
@@ -142,10 +145,10 @@ def locate(shape: Shape, path: Path, cells: Mapping[str, Cells]) -> tuple[Locate
             places, default = row
             shape = shape.element
         elif isinstance(shape, (MapShape, SetShape)) and depth == len(path) - 1:
-            return Located(shape, child(places, segment), default, segment), False
+            return Located(shape, child(places, segment), default, segment, depth + 1), False
         else:
             raise KeyError(segment)
-    return Located(shape, places, default, None), fixed
+    return Located(shape, places, default, None, len(path)), fixed
 
 
 def write(doc: Target, change: Change, now: int) -> None:
@@ -153,17 +156,12 @@ def write(doc: Target, change: Change, now: int) -> None:
     _WRITERS[type(change)](doc, change, now)
 
 
-def _seen(doc: Target, places: list[Place]) -> list[Iterable[Cell] | Iterable[Place]]:
-    """Return everything that takes part in reading a place: its cells and the bases of its rows."""
+def _stamp(doc: Target, places: list[Place], now: int) -> int:
+    """Return the stamp of a write that knows all that takes part in reading a place (rule 3)."""
+    if len(places) == 1:
+        return next_stamp(now, places, doc.cells.get(places[0][0], ()))
     cells = doc.cells
-    seen: list[Iterable[Cell] | Iterable[Place]] = []
-    for place in places:
-        own = cells.get(place[0])
-        if own is not None:
-            seen.append(own)
-        if place[3] is not ABSENT:
-            seen.append((place,))
-    return seen
+    return next_stamp(now, places, [c for place in places for c in cells.get(place[0], ())])
 
 
 def _replace(doc: Target, path: str, stamp: int, value: Any) -> None:
@@ -181,11 +179,11 @@ def _drop_all(doc: Target, path: str) -> None:
 
 
 def _put(doc: Target, change: Put, now: int) -> None:
-    shape, places, _, _ = doc.locate(change.path)
+    shape, places, _, _, _ = doc.locate(change.path)
     encoded = change.encoded
     if encoded is None and change.value is not None:
         encoded = shape.codec.encode(change.value, change.path)  # type: ignore[union-attr]
-    stamp = next_stamp(now, *_seen(doc, places))
+    stamp = _stamp(doc, places, now)
     for place in places:  # rule 5: in every live incarnation
         _replace(doc, place[0], stamp, encoded)
     doc.mark(split(places[0][0]))
@@ -200,13 +198,13 @@ def _add(doc: Target, change: Add, now: int) -> None:
         if cell[1] == doc.writer:
             before = number(shape, cell[2]) or 0
     amount = total(before, [change.amount])
-    stamp = next_stamp(now, *_seen(doc, found.places))
+    stamp = _stamp(doc, found.places, now)
     doc.put(place[0], (stamp, doc.writer, ANY.encode(amount, change.path), None))
     doc.mark(split(place[0]))
 
 
 def _splice(doc: Target, change: Splice, now: int) -> None:
-    shape, places, default, _ = doc.locate(change.path)
+    shape, places, default, _, _ = doc.locate(change.path)
     place = places[0]
     path = place[0]
     name = text_hash(place, default, doc.cells)
@@ -216,19 +214,19 @@ def _splice(doc: Target, change: Splice, now: int) -> None:
         client = _genesis_client([root, str(default)])
         doc.plant(Genesis(client, [(root, str(default))], [], []))
     if place[3] is ABSENT and chosen_hash(doc.cells.get(path, ())) is None:
-        doc.put(path, (next_stamp(now), doc.writer, name, None))
+        doc.put(path, (next_stamp(now, (), ()), doc.writer, name, None))
     doc.splice(text_root(path, name), change.at, len(change.deleted), change.inserted)
     doc.mark(split(path))
 
 
 def _remove(doc: Target, change: Remove, now: int) -> None:
     path, key = change.path[:-1], change.path[-1]
-    shape, places, default, _ = doc.locate(path)
+    shape, places, default, _, _ = doc.locate(path)
     if isinstance(shape, (MapShape, SetShape)):
         defaults = default._rows if isinstance(shape, MapShape) else default._items
         entries = child(places, key)
         if places[0][3] is ABSENT and key in defaults:  # rule 6
-            stamp = next_stamp(now, *_seen(doc, entries))
+            stamp = _stamp(doc, entries, now)
             for place in entries:
                 _replace(doc, place[0], stamp, REMOVED)
         else:
@@ -247,7 +245,7 @@ def _remove(doc: Target, change: Remove, now: int) -> None:
     else:
         seen = _clear_row(doc, row_path, virtual=key in default)
         if key in default:
-            doc.put(row_path, (next_stamp(now, seen), doc.writer, REMOVED, None))
+            doc.put(row_path, (next_stamp(now, (), seen), doc.writer, REMOVED, None))
     doc.mark((*split(container), key))
 
 
@@ -277,7 +275,7 @@ def _insert(doc: Target, change: Insert, now: int) -> None:
     virtual = isinstance(shape, TableShape) and key in found.default
     seen = _clear_row(doc, row_path, virtual=virtual)
     inc = doc.new_incarnation()
-    stamp = next_stamp(now, seen)
+    stamp = next_stamp(now, (), seen)
     doc.put(row_path, (stamp, doc.writer, row_base(shape.element, change.row), inc))
     place = f"{row_path}/{inc}"
     for at, text in row_texts(shape.element, change.row, place):
@@ -306,7 +304,8 @@ def _move(doc: Target, change: Move, now: int) -> None:
     root = list_root(container, list_hash(container, found.default, doc.cells) or "")
     order = doc.follow(root)
     gone = _delete_occurrences(doc, root, order, key)
-    stamp = next_stamp(now, bases, [(item[2], item[3], None, None) for item in gone])
+    seen = [*bases, *[(item[2], item[3], None, None) for item in gone]]
+    stamp = next_stamp(now, (), seen)
     item = (key, bases[0][3] or "", stamp, doc.writer)
     doc.insert_occurrence(root, order.index_after(change.after), item)
     doc.mark(split(container))
@@ -325,7 +324,7 @@ def _seed_list(doc: Target, shape: ListShape, path: str, default: Any, now: int)
     if len(default):
         name = content_hash(shape.element, default)
         doc.plant(_list_genesis(shape, path, list_root(path, name), default))
-    doc.put(path, (next_stamp(now), doc.writer, name, None))
+    doc.put(path, (next_stamp(now, (), ()), doc.writer, name, None))
     doc.mark(split(path))
 
 

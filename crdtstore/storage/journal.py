@@ -66,7 +66,7 @@ class FileJournal:
         self.seq = loaded.seq
         self._upto = {name: s.upto for name, s in loaded.snapshots.items()}
         self._generations = {name: s.generation for name, s in loaded.snapshots.items()}
-        self.sizes = loaded.sizes()
+        self.sizes = loaded.sizes
         synchronous(self._connected(), self._durability)
 
     def write(self, batches: Iterable[Batch]) -> None:
@@ -146,7 +146,8 @@ class FileJournal:
             self._generations[slice] = chosen[slice]
         self.sizes = _measure(connection)
         with contextlib.suppress(sqlite3.Error):  # the compaction is done, this is housekeeping
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # `execute` of Python 3.11 stops after the first page.
+            connection.executescript("PRAGMA incremental_vacuum")
             checkpoint(connection)
         synchronous(connection, self._durability)
 
@@ -154,7 +155,7 @@ class FileJournal:
         """The snapshot of a slice and the records after it."""
         try:
             snapshot, records = read_rows(self._connected(), slice)
-        except (*UNREADABLE, ValueError) as error:
+        except (*UNREADABLE, ValueError, TypeError) as error:
             raise StorageCorruptError(
                 f"{self.path}: {error}. Close the store and open it again: what cannot be read "
                 "is then put into quarantine"

@@ -58,6 +58,7 @@ class Loaded:
     seq: int
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
     log: list[tuple[int, Record]] = field(default_factory=list)
+    sizes: dict[str, LogSize] = field(default_factory=dict)  # of the log, per slice
     damaged: dict[str, list[int]] = field(default_factory=dict)  # table: keys
     reports: list[Quarantined] = field(default_factory=list)
     superseded: bool = False
@@ -66,15 +67,6 @@ class Loaded:
     def needs_settling(self) -> bool:
         """Whether something is to be quarantined, reported or deleted."""
         return bool(self.damaged or self.reports or self.superseded or self.replica is None)
-
-    def sizes(self) -> dict[str, LogSize]:
-        """What lies in the log, per slice."""
-        counted: dict[str, list[int]] = {}
-        for _, record in self.log:
-            size = counted.setdefault(record.slice, [0, 0])
-            size[0] += 1
-            size[1] += len(record.delta) + len(record.meta)
-        return {name: LogSize(*size) for name, size in counted.items()}
 
 
 def load(connection: sqlite3.Connection) -> Loaded:
@@ -103,7 +95,7 @@ def load(connection: sqlite3.Connection) -> Loaded:
 def read_rows(
     connection: sqlite3.Connection, slice: str
 ) -> tuple[Snapshot | None, list[tuple[int, Record]]]:
-    """One slice, verified; raises ``ValueError`` where a row of it is damaged."""
+    """One slice, verified; raises ``ValueError`` or ``TypeError`` where a row of it is damaged."""
     name = slice.encode()
     newest: Snapshot | None = None
     for row in connection.execute(
@@ -120,7 +112,7 @@ def read_rows(
         f"SELECT seq, checksum, delta, meta FROM log WHERE {_SLICE} AND seq > ? ORDER BY seq",
         (name, upto),
     ):
-        if not _matches(check, seq, name, delta, meta):
+        if check != checksum(seq, name, delta, meta):
             raise ValueError(f"record {seq} of slice {slice!r} is damaged")
         records.append((seq, Record(slice, delta, meta)))
     return newest, records
@@ -202,36 +194,35 @@ def as_snapshot(row: tuple[object, ...]) -> Snapshot | None:
 
 
 def _load_log(connection: sqlite3.Connection, loaded: Loaded) -> list[int]:
-    """Fill in the log; return the number of every row there is, good or not."""
-    names: dict[bytes, tuple[str, int]] = {}  # one str a slice, and what its snapshot replaces
+    """Fill in the log and its sizes; return the number of every row there is, good or not."""
+    known: dict[bytes, tuple[str, int, list[int]]] = {}  # its str, what is replaced, and its size
     seqs: list[int] = []
     damaged: list[int] = []
     log = loaded.log
     for seq, name, check, delta, meta in connection.execute(IN_ORDER["log"], ALL):
         seqs.append(seq)
-        if not _matches(check, seq, name, delta, meta):
+        try:
+            sound = check == checksum(seq, name, delta, meta)
+        except TypeError:  # damage has made a number or nothing of what was bytes
+            sound = False
+        if not sound:
             damaged.append(seq)
             continue
-        known = names.get(name)
-        if known is None:
+        if name not in known:
             slice = name.decode()
             snapshot = loaded.snapshots.get(slice)
-            known = names[name] = (slice, snapshot.upto if snapshot else 0)
-        slice, upto = known
+            known[name] = (slice, snapshot.upto if snapshot else 0, [0, 0])
+        slice, upto, size = known[name]
         if seq > upto:
             log.append((seq, Record(slice, delta, meta)))
+            size[0] += 1
+            size[1] += len(delta) + len(meta)
         else:
             loaded.superseded = True
+    loaded.sizes = {slice: LogSize(*size) for slice, _, size in known.values() if size[0]}
     if damaged:
         loaded.damaged["log"] = damaged
     return seqs
-
-
-def _matches(check: object, seq: int, name: bytes, delta: bytes, meta: bytes) -> bool:
-    try:
-        return check == checksum(seq, name, delta, meta)
-    except TypeError:  # damage has made a number or nothing of what was bytes
-        return False
 
 
 def _notice_missing(floor: tuple[int, int] | None, loaded: Loaded, seqs: list[int]) -> None:

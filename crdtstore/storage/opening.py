@@ -54,6 +54,7 @@ def _open(path: str, durability: Durability, lock: FileLock) -> tuple[FileJourna
         if created := new or is_empty(connection):
             create(connection, uuid.uuid4().hex)
         else:
+            _check_tables(connection, path)
             # SQLite opens what it may not write to as well, and says so no earlier than this.
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
@@ -69,16 +70,11 @@ def _open(path: str, durability: Durability, lock: FileLock) -> tuple[FileJourna
         settle(connection, loaded, replica)
         if loaded.needs_settling:
             checkpoint(connection)
+        snapshots = sorted(loaded.snapshots.items())
         opened = Opened(
             replica=replica,
-            generations={name: s.generation for name, s in sorted(loaded.snapshots.items())},
-            records=[
-                *(
-                    (s.upto, Record(name, s.data, b""))
-                    for name, s in sorted(loaded.snapshots.items())
-                ),
-                *loaded.log,
-            ],
+            generations={name: s.generation for name, s in snapshots},
+            records=[*((s.upto, Record(name, s.data, b"")) for name, s in snapshots), *loaded.log],
             quarantined=quarantine(connection),
             created=created,
         )
@@ -113,6 +109,19 @@ def _is_store(path: str) -> bool:
     return probe(path)
 
 
+def _check_tables(connection: sqlite3.Connection, path: str) -> None:
+    try:
+        trouble = "" if tables_intact(connection) else "its tables are not those of a store"
+    except UNREADABLE as error:
+        trouble = str(error)
+    if trouble:
+        raise StorageCorruptError(
+            f"{path} is damaged where it says what is in it ({trouble}); it was left as it is. "
+            "Restore it from a copy, or move it away to start afresh: peers send again what they "
+            "have"
+        )
+
+
 def _load_sound(connection: sqlite3.Connection, path: str) -> tuple[sqlite3.Connection, Loaded]:
     """Load the file, after rebuilding it where SQLite finds it damaged."""
     trouble = _trouble(connection)
@@ -121,12 +130,6 @@ def _load_sound(connection: sqlite3.Connection, path: str) -> tuple[sqlite3.Conn
             return connection, load(connection)
         except UNREADABLE as error:
             trouble = str(error)
-    if not _has_tables(connection):
-        raise StorageCorruptError(
-            f"{path} is damaged where it says what is in it ({trouble}); it was left as it is. "
-            "Restore it from a copy, or move it away to start afresh: peers send again what they "
-            "have"
-        )
     rebuild(connection, path, trouble)
     connection.close()
     connection = open_connection(path, "rw")
@@ -138,20 +141,11 @@ def _load_sound(connection: sqlite3.Connection, path: str) -> tuple[sqlite3.Conn
 def _trouble(connection: sqlite3.Connection) -> str | None:
     """What SQLite finds wrong with the structure of the file, if anything."""
     try:
-        if not _has_tables(connection):
-            return "its tables are not those of a store"
         (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except UNREADABLE as error:
         return str(error)
     text: str = answer.decode("utf-8", "replace")
     return None if text == "ok" else " ".join(text.split())
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    try:
-        return tables_intact(connection)
-    except UNREADABLE:
-        return False
 
 
 def _keep_unread_wal(connection: sqlite3.Connection, path: str, unread: int) -> sqlite3.Connection:

@@ -224,9 +224,18 @@ class Writer:
         # The thread itself is here when a callback appends; it cannot wait for itself.
         while self._queued >= self._limit and threading.current_thread() is not self._thread:
             self._check_usable()
-            if self._failure is not None:
+            before = self._failure
+            if before is not None:  # there may be space again: try now
+                self._jobs.put(_Task(lambda _: None, Future(), needs_all_stored=False))
+            self._room.wait_for(
+                lambda: (
+                    self._queued < self._limit
+                    or self._failure is not before
+                    or self._refusal is not None
+                )
+            )
+            if self._failure is not None and self._failure is not before:
                 raise self._failure
-            self._room.wait()
         self._check_usable()
 
     # What follows runs on the thread.
