@@ -99,6 +99,7 @@ class Document:
         self.writer = base36(client)
         self.replica = replica
         self.state: Any = shape.default
+        self._default: Any = shape.default
         self._token = token
         self._raw: Any = Doc(client_id=client)._doc
         self._box = _Box()
@@ -193,7 +194,7 @@ class Document:
             txn.drop()
         for order in self._orders.values():
             order.settle()
-        self.state = patch(self.shape, self.state, ROOT, self.shape.default, dirty, 0, self)
+        self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
         return box.update
 
     def locate(self, path: Path) -> Located:
@@ -220,7 +221,9 @@ class Document:
 
     def put(self, path: str, cell: Cell) -> None:
         """Write our own cell."""
-        self._map.insert(self._txn, cell_key(path, cell[1]), _raw_cell(cell))
+        stamp, writer, value, inc = cell
+        raw = [stamp, value] if inc is None else [stamp, value, inc]
+        self._map.insert(self._txn, f"{path}@{writer}", raw)
         self._wrote = True
         if self._known is not None:
             self._known.advance(self.client, _CELLS, 1)

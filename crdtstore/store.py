@@ -90,6 +90,7 @@ class Store:
         self._closed = False
         self._forked = False
         self._batches = 0
+        self._listening = False
         self._index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
         self._revision = -1
         self._subscribers: Listeners[Any] = Listeners()
@@ -109,7 +110,6 @@ class Store:
             self.quarantined: tuple[Quarantined, ...] = opened.quarantined
             self._slots = {each.name: Slot(each, opened.replica, client) for each in slices}
             self._load(opened.records)
-            storage.on_durable(self._on_durable)
             self._state = RootState({name: slot.state for name, slot in self._slots.items()})
             self._empty = not opened.records
             self._keeper = Housekeeper(self._lock, storage, self._slots)
@@ -204,13 +204,16 @@ class Store:
         if not isinstance(action, Action):
             action = _action_of(action)
         with self._lock:
-            self._check()
+            if self._closed or self._forked:
+                self._check()
             if self._running:
                 raise DispatchError(
                     f"{action.type!r} was dispatched inside a reducer; reducers only change their "
                     "state: dispatch from a thunk, a middleware or a subscriber"
                 )
-            cases = self._cases(action.type)
+            if Slice.revision != self._revision:
+                self._reindex()
+            cases = self._index.get(action.type)
             if not cases:
                 return action
             recorded: list[tuple[Slot, list[Change]]] = []
@@ -234,15 +237,13 @@ class Store:
         self._tell()
         return action
 
-    def _cases(self, kind: str) -> list[tuple[Slot, Callable[..., Any]]]:
-        if Slice.revision != self._revision:
-            self._revision = Slice.revision
-            index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
-            for slot in self._slots.values():
-                for name, case in slot.slice.cases.items():
-                    index.setdefault(name, []).append((slot, case))
-            self._index = index
-        return self._index.get(kind, [])
+    def _reindex(self) -> None:
+        self._revision = Slice.revision
+        index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
+        for slot in self._slots.values():
+            for name, case in slot.slice.cases.items():
+                index.setdefault(name, []).append((slot, case))
+        self._index = index
 
     def _apply(self, recorded: list[tuple[Slot, list[Change]]], action: Action[Any]) -> None:
         now = self._clock()
@@ -359,7 +360,12 @@ class Store:
         the storage's thread: be quick then. Always in commit order.
         """
         with self._lock:
-            return (self._durable_hooks if durable else self._commit_hooks).add(callback)
+            if not durable:
+                return self._commit_hooks.add(callback)
+            if not self._listening:
+                self._listening = True
+                self._storage.on_durable(self._on_durable)
+            return self._durable_hooks.add(callback)
 
     def _on_durable(self, seq: int) -> None:
         waiting = self._undurable

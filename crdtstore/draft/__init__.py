@@ -135,7 +135,7 @@ def original(draft: Any) -> Any:
 
 def _opened(draft: Any) -> tuple[Scope, Any, Any] | None:
     if isinstance(draft, RecordDraft):
-        return draft._crdt_scope, draft._crdt_shape, draft._crdt_base
+        return draft._crdt.scope, draft._crdt.shape, draft._crdt.base
     if isinstance(draft, TextDraft):
         return draft._place.scope, None, draft._place.base
     if isinstance(draft, (ListDraft, TableDraft, MapDraft, SetDraft)):

@@ -329,7 +329,7 @@ class ListDraft(ListView[Any]):
 
     def _own_key(self, value: Any) -> str | None:
         if isinstance(value, RecordDraft):
-            path = value._crdt_path
+            path = value._crdt.path
             if path[:-1] == self._path and self._kids.get(path[-1]) is value:
                 return path[-1]
         elif isinstance(value, FrozenRecord):

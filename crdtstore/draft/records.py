@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdtstore.changes import Add, Path, Put
 from crdtstore.draft.scope import Scope, display
@@ -23,7 +23,7 @@ from crdtstore.shapes import (
     TextShape,
     check_number,
 )
-from crdtstore.values import same
+from crdtstore.values import FrozenDict, FrozenList, same
 from crdtstore.views import read_field
 
 __all__ = [
@@ -37,22 +37,26 @@ __all__ = [
     "write",
 ]
 
-_SLOTS = ("_crdt_base", "_crdt_kids", "_crdt_over", "_crdt_path", "_crdt_scope", "_crdt_shape")
+class Inner(NamedTuple):
+    """What a record draft holds: one slot, because a draft is made for every row a reducer visits."""
+
+    scope: Scope
+    shape: RecordShape
+    path: Path
+    base: Any
+    kids: dict[str, Any]
+    over: dict[str, Any]
 
 
 class RecordDraft:
     """The common base of all record drafts."""
 
-    __slots__ = _SLOTS
-    _crdt_base: Any
-    _crdt_kids: dict[str, Any]
-    _crdt_over: dict[str, Any]
-    _crdt_path: Path
-    _crdt_scope: Scope
-    _crdt_shape: RecordShape
+    __slots__ = ("_crdt",)
+    _crdt: Inner
 
     def __setattr__(self, name: str, value: Any) -> None:
-        field = self._crdt_shape.fields.get(name)
+        fields = self._crdt.shape.fields
+        field = fields.get(name)
         if field is None:
             own = getattr(type(self), name, None)
             if hasattr(own, "__set__"):  # a property of the user's
@@ -60,7 +64,7 @@ class RecordDraft:
                 return
             raise AttributeError(
                 f"{type(self).__name__} has no field {name!r}; "
-                f"fields: {', '.join(self._crdt_shape.fields)}"
+                f"fields: {', '.join(fields)}"
             )
         write(self, name, field, value)
 
@@ -70,10 +74,10 @@ class RecordDraft:
     def __eq__(self, other: object) -> Any:
         if self is other:
             return True
-        names = self._crdt_shape.fields
+        names = self._crdt.shape.fields
         if isinstance(other, Mapping):
             return set(other) == set(names) and all(read(self, n) == other[n] for n in names)
-        cls = self._crdt_shape.cls
+        cls = self._crdt.shape.cls
         if cls is None or not isinstance(other, cls):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in names)
@@ -81,11 +85,11 @@ class RecordDraft:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        scope = self._crdt_scope
+        scope = self._crdt.scope
         name = type(self).__name__
         if scope.revoked:
             return f"<revoked draft of {name}>"
-        fields = ", ".join(f"{n}={read(self, n)!r}" for n in self._crdt_shape.fields)
+        fields = ", ".join(f"{n}={read(self, n)!r}" for n in self._crdt.shape.fields)
         return f"{name}({fields})"
 
     def __reduce__(self) -> Any:
@@ -98,49 +102,49 @@ class DictDraft(RecordDraft):
     __slots__ = ()
 
     def __getattr__(self, name: str) -> Any:
-        if name not in self._crdt_shape.fields:
+        if name not in self._crdt.shape.fields:
             raise AttributeError(
-                f"the state has no field {name!r}; fields: {', '.join(self._crdt_shape.fields)}"
+                f"the state has no field {name!r}; fields: {', '.join(self._crdt.shape.fields)}"
             )
         return read(self, name)
 
     def __getitem__(self, key: str) -> Any:
-        if key not in self._crdt_shape.fields:
+        if key not in self._crdt.shape.fields:
             raise KeyError(key)
         return read(self, key)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        if key not in self._crdt_shape.fields:
+        if key not in self._crdt.shape.fields:
             raise KeyError(
                 f"{key!r} is not a field of this record (fields: "
-                f"{', '.join(self._crdt_shape.fields)}); keys that come and go live in a Map"
+                f"{', '.join(self._crdt.shape.fields)}); keys that come and go live in a Map"
             )
-        write(self, key, self._crdt_shape.fields[key], value)
+        write(self, key, self._crdt.shape.fields[key], value)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._crdt_shape.fields)
+        return iter(self._crdt.shape.fields)
 
     def __len__(self) -> int:
-        return len(self._crdt_shape.fields)
+        return len(self._crdt.shape.fields)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._crdt_shape.fields
+        return key in self._crdt.shape.fields
 
     def keys(self) -> Any:
         """Return the field names."""
-        return self._crdt_shape.fields.keys()
+        return self._crdt.shape.fields.keys()
 
     def values(self) -> list[Any]:
         """Return the fields' values."""
-        return [read(self, name) for name in self._crdt_shape.fields]
+        return [read(self, name) for name in self._crdt.shape.fields]
 
     def items(self) -> list[tuple[str, Any]]:
         """Return (name, value) pairs."""
-        return [(name, read(self, name)) for name in self._crdt_shape.fields]
+        return [(name, read(self, name)) for name in self._crdt.shape.fields]
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a field's value, or ``default``."""
-        return read(self, key) if key in self._crdt_shape.fields else default
+        return read(self, key) if key in self._crdt.shape.fields else default
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Assign several fields."""
@@ -152,14 +156,11 @@ def open_record(scope: Scope, shape: RecordShape, path: Path, base: Any) -> Reco
     """Open a draft of the record snapshot ``base`` at ``path``."""
     cls = _draft_class(shape.cls, tuple(shape.fields)) if shape.cls is not None else DictDraft
     draft: RecordDraft = object.__new__(cls)
-    for setter, value in zip(_SETTERS, (base, {}, {}, path, scope, shape), strict=True):
-        setter(draft, value)
+    _set_inner(draft, Inner(scope, shape, path, base, {}, {}))
     return draft
 
 
-_SETTERS: tuple[Callable[[Any, Any], None], ...] = tuple(
-    RecordDraft.__dict__[name].__set__ for name in _SLOTS
-)
+_set_inner: Callable[[RecordDraft, Inner], None] = RecordDraft.__dict__["_crdt"].__set__
 
 
 @lru_cache(maxsize=None)
@@ -186,57 +187,52 @@ def _field(name: str) -> property:
         return read(self, name)
 
     def put(self: RecordDraft, value: Any) -> None:
-        write(self, name, self._crdt_shape.fields[name], value)
+        write(self, name, self._crdt.shape.fields[name], value)
 
     return property(get, put)
 
 
 def read(draft: RecordDraft, name: str) -> Any:
     """Read a field as the reducer sees it."""
-    scope = draft._crdt_scope
+    scope, shape, path, base, kids, over = draft._crdt
     if scope.revoked:
         scope.check()
-    kid = draft._crdt_kids.get(name)
+    kid = kids.get(name)
     if kid is not None:
         return kid.view() if type(kid) is TextPlace else kid
-    field = draft._crdt_shape.fields[name]
+    field = shape.fields[name]
     kind = type(field)
     if kind is RegisterShape:
-        value = _value(draft, name)
-        return scope.thaw(
-            (*draft._crdt_path, name), value, lambda copy: write(draft, name, field, copy)
-        )
+        value = over[name] if name in over else read_field(base, name)
+        if type(value) is FrozenList or type(value) is FrozenDict:
+            return scope.thaw((*path, name), value, lambda copy: write(draft, name, field, copy))
+        return value
     if kind is CounterShape:
-        return _value(draft, name)
-    kid = scope.openers[kind](scope, field, (*draft._crdt_path, name), read_field(draft._crdt_base, name))
-    draft._crdt_kids[name] = kid
+        return over[name] if name in over else read_field(base, name)
+    kid = scope.openers[kind](scope, field, (*path, name), read_field(base, name))
+    kids[name] = kid
     return kid.view() if type(kid) is TextPlace else kid
-
-
-def _value(draft: RecordDraft, name: str) -> Any:
-    over = draft._crdt_over
-    return over[name] if name in over else read_field(draft._crdt_base, name)
 
 
 def write(draft: RecordDraft, name: str, field: Any, value: Any) -> None:
     """Record the assignment of a field; assigning an equal value records nothing."""
-    scope = draft._crdt_scope
+    scope, _, prefix, base, kids, over = draft._crdt
     if scope.revoked:
         scope.check()
-    path = (*draft._crdt_path, name)
+    path = (*prefix, name)
     kind = type(field)
     if kind is RegisterShape:
         if scope.thawed and scope.written(path, value):
             return
-        before = _value(draft, name)
+        before = over[name] if name in over else read_field(base, name)
         encoded = field.codec.encode(value, (scope.root, *path))
         shown = display(encoded, value, field.codec.decode)
         if same(before, shown):
             return
-        draft._crdt_over[name] = shown
+        over[name] = shown
         scope.changes.append(Put(path, shown, before, encoded))
     elif kind is CounterShape:
-        before = _value(draft, name)
+        before = over[name] if name in over else read_field(base, name)
         if value is before:
             return
         check_number(field, value, (scope.root, *path))
@@ -244,13 +240,12 @@ def write(draft: RecordDraft, name: str, field: Any, value: Any) -> None:
             return
         if type(value) is float and type(before) is not float:
             before = float(before)
-        draft._crdt_over[name] = value
+        over[name] = value
         scope.changes.append(Add(path, value - before))
     else:
-        kid = draft._crdt_kids.get(name)
+        kid = kids.get(name)
         if kid is None:
-            base = read_field(draft._crdt_base, name)
-            kid = draft._crdt_kids[name] = scope.openers[kind](scope, field, path, base)
+            kid = kids[name] = scope.openers[kind](scope, field, path, read_field(base, name))
         if value is kid:
             return  # the second half of ``state.items += [...]``
         kid.assign(value) if kind is TextShape else assign(kid, value)
@@ -265,8 +260,8 @@ def assign(kid: Any, value: Any) -> None:
 
 
 def _assign_record(draft: RecordDraft, value: Any) -> None:
-    shape = draft._crdt_shape
-    where = (draft._crdt_scope.root, *draft._crdt_path)
+    shape = draft._crdt.shape
+    where = (draft._crdt.scope.root, *draft._crdt.path)
     if shape.cls is not None and isinstance(value, shape.cls):
         fields: dict[str, Any] = {name: getattr(value, name) for name in shape.fields}
     elif isinstance(value, (Mapping, DictDraft)):
@@ -289,10 +284,11 @@ def _assign_record(draft: RecordDraft, value: Any) -> None:
 def detach(kid: Any, scope: Scope) -> None:
     """Make a removed row and all that is nested in it plain objects: changes to them go nowhere."""
     if isinstance(kid, RecordDraft):
-        kid._crdt_scope.forget(kid._crdt_path)
-        RecordDraft._crdt_scope.__set__(kid, scope)  # type: ignore[attr-defined]
-        for inner in kid._crdt_kids.values():
-            detach(inner, scope)
+        inner = kid._crdt
+        inner.scope.forget(inner.path)
+        _set_inner(kid, inner._replace(scope=scope))
+        for nested in inner.kids.values():
+            detach(nested, scope)
     else:
         kid.scope = scope
 

@@ -34,7 +34,7 @@ class Scope:
     ) -> None:
         self.openers = openers
         self.changes: list[Change] = []
-        self.detached: list[Scope] = []
+        self.detached: list[Scope] | None = None
         self.revoked = False
         self.root = root
         self.thawed: dict[Path, tuple[Any, Any, Callable[[Any], None]]] = {}
@@ -51,7 +51,7 @@ class Scope:
     def detach(self) -> Scope:
         """Return a scope whose changes go nowhere, and that ends with this one."""
         scope = Scope(self.token, self.openers, self.root)
-        self.detached.append(scope)
+        self.detached = [*(self.detached or ()), scope]
         return scope
 
     def thaw(self, path: Path, value: Any, assign: Callable[[Any], None]) -> Any:
@@ -82,16 +82,17 @@ class Scope:
 
     def finish(self) -> list[Change]:
         """Write edited copies back and return the changes, coalesced."""
-        thawed, self.thawed = self.thawed, {}
-        for before, copy, assign in thawed.values():
-            if not same(before, copy):
-                assign(copy)
+        if self.thawed:
+            thawed, self.thawed = self.thawed, {}
+            for before, copy, assign in thawed.values():
+                if not same(before, copy):
+                    assign(copy)
         return coalesce(self.changes) if self.changes else self.changes
 
     def revoke(self) -> None:
         """End every draft of this run."""
         self.revoked = True
-        for scope in self.detached:
+        for scope in self.detached or ():
             scope.revoke()
 
 

@@ -86,7 +86,7 @@ def copy_aside(path: str) -> str:
             number += 1
     shutil.copyfile(path, name)
     _sync(name)
-    if os.path.exists(path + "-wal"):
+    if os.path.exists(path + "-wal") and os.path.getsize(path + "-wal"):
         shutil.copyfile(path + "-wal", name + "-wal")
         _sync(name + "-wal")
     return name
@@ -95,8 +95,8 @@ def copy_aside(path: str) -> str:
 def rebuild(connection: sqlite3.Connection, path: str, reason: str) -> str:
     """Replace the content of a damaged file by what is readable of it; return the copy's name.
 
-    Raises ``StorageCorruptError``, and leaves the file alone, where there was something and none of
-    it can be read.
+    Raises ``StorageCorruptError``, and leaves the file alone, where no record can be read: an empty
+    state must not take the place of one that is merely unreadable.
     """
     sound = sqlite3.connect(":memory:", isolation_level=None)
     connection.text_factory = _text_or_bytes  # what is text there is to be text here
@@ -119,11 +119,11 @@ def rebuild(connection: sqlite3.Connection, path: str, reason: str) -> str:
             for row in rows.values():
                 marks = ", ".join("?" * len(row))
                 sound.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
-        if last and not found:
+        if not found:
             raise StorageCorruptError(
-                f"{path} is damaged and none of its {last} records can be read ({reason}); it was "
-                "left as it is. Restore it from a copy, or move it away to start afresh: peers "
-                "send again what they have"
+                f"{path} is damaged and nothing in it can be read ({reason}); it was left as it "
+                "is. Restore it from a copy, or move it away to start afresh: peers send again "
+                "what they have"
             )
         sound.execute("DELETE FROM sqlite_sequence")
         sound.execute("INSERT INTO sqlite_sequence VALUES ('log', ?)", (last,))

@@ -227,13 +227,8 @@ class Writer:
             before = self._failure
             if before is not None:  # there may be space again: try now
                 self._jobs.put(_Task(lambda _: None, Future(), needs_all_stored=False))
-            self._room.wait_for(
-                lambda: (
-                    self._queued < self._limit
-                    or self._failure is not before
-                    or self._refusal is not None
-                )
-            )
+            while self._failure is before and self._refusal is None and self._queued >= self._limit:
+                self._room.wait()
             if self._failure is not None and self._failure is not before:
                 raise self._failure
         self._check_usable()
