@@ -7,14 +7,12 @@ is known of the action behind them. The same record goes to the log, to the netw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["ActionInfo", "Commit", "Conflict", "Merged"]
 
 
-@dataclass(frozen=True, slots=True)
-class ActionInfo:
+class ActionInfo(NamedTuple):
     """Who did what when: the action's type, the replica's lasting name, ms since the epoch.
 
     ``payload`` is msgpack, and only there for slices created with ``share_payloads=True``.
@@ -26,8 +24,7 @@ class ActionInfo:
     payload: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One step of a store's history: ``{slice: delta}``, in the order of ``seq``.
 
     ``origin`` is what was passed to ``merge``, and ``None`` for local work; ``at`` is this store's
@@ -41,21 +38,19 @@ class Commit:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """What became of merged deltas, by slice.
 
     ``changed`` held news; ``missing`` waits for earlier work (ask its sender again, with this
     store's state vectors); ``unknown`` names slices that this store does not have.
     """
 
-    changed: frozenset[str] = field(default_factory=frozenset)
-    missing: frozenset[str] = field(default_factory=frozenset)
-    unknown: frozenset[str] = field(default_factory=frozenset)
+    changed: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """One of several concurrent values of a place; the first of them is what the state shows.
 
     ``replica`` is the lasting name of who wrote it (empty if unknown), ``at`` its stamp in ms.

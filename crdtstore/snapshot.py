@@ -277,6 +277,11 @@ _READERS: dict[type, Callable[..., Any]] = {
 }
 
 
+_VALUE_READERS: dict[type, Callable[..., Any]] = {
+    kind: _READERS[kind] for kind in (RegisterShape, CounterShape, TextShape)
+}
+
+
 # Only what changed
 
 
@@ -294,11 +299,46 @@ def patch(
     ``dirty`` are paths in segments, incarnations included; ``depth`` is how many of their segments
     led to ``places``.
     """
-    patcher = _PATCHERS.get(type(shape))
+    kind = type(shape)
+    if kind is RecordShape:
+        if len(dirty) == 1:
+            return _patch_field(shape, before, places, default, dirty[0], depth, source)  # type: ignore[arg-type]
+        return _patch_record(shape, before, places, default, dirty, depth, source)  # type: ignore[arg-type]
+    patcher = _PATCHERS.get(kind)
     if patcher is None:  # one value
         after = read(shape, places, default, source)
-        return before if same(before, after) else after
+        return before if before is after or same(before, after) else after
     return patcher(shape, before, places, default, dirty, depth, source)
+
+
+def _patch_field(
+    shape: RecordShape,
+    before: Any,
+    places: Sequence[Place],
+    default: Any,
+    path: tuple[str, ...],
+    depth: int,
+    source: Source,
+) -> Any:
+    """Patch what one path names: nearly every dispatch."""
+    if len(path) <= depth:
+        return before
+    name = path[depth]
+    field = shape.fields.get(name)
+    if field is None:  # a field of another version
+        return before
+    old = read_field(before, name)
+    inner = child(places, name)
+    reader = _VALUE_READERS.get(type(field))
+    if reader is not None:
+        new = reader(field, inner, read_field(default, name), source)
+        if new is old or same(old, new):
+            return before
+    else:
+        new = patch(field, old, inner, read_field(default, name), (path,), depth + 1, source)
+        if new is old:
+            return before
+    return replace_field(before, name, new)
 
 
 def _grouped(dirty: Dirty, depth: int) -> Mapping[str | None, Dirty]:
@@ -394,9 +434,9 @@ def _patch_row(
     if found is None:
         return ABSENT
     places, row_default = found
-    live = {place[0].rpartition("/")[2] for place in places}
-    if old is ABSENT or any(len(p) <= depth for p in dirty):  # the row itself
+    if old is ABSENT or any([len(p) <= depth for p in dirty]):  # the row itself
         return kept(old, read(shape.element, places, row_default, source))
+    live = [place[0].rpartition("/")[2] for place in places]
     inside = [p for p in dirty if p[depth] in live]
     return patch(shape.element, old, places, row_default, inside, depth + 1, source)
 
@@ -486,7 +526,6 @@ def _patch_list(
 _PATCHERS: dict[type, Callable[..., Any]] = {
     SetShape: _patch_set,
     MapShape: _patch_map,
-    RecordShape: _patch_record,
     TableShape: _patch_table,
     ListShape: _patch_list,
 }

@@ -21,13 +21,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["LogSize", "Opened", "Quarantined", "Record", "Storage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One delta of one slice; ``meta`` is whatever the store wants kept beside it."""
 
     slice: str
