@@ -322,13 +322,13 @@ class Document:
             return Merge(changed=False, missing=True)
         if not (update.new or repair):
             return Merge(changed=False, missing=False)
+        held = self.digest() if repair else b""
         self._dirty.clear()
         self._receive((delta,))
         self._know().add(update)
         self._absorb(update.roots)
-        before = self.state
-        self.state = patch(self.shape, before, ROOT, self.shape.default, self._dirty, 0, self)
-        return Merge(changed=update.new or before is not self.state, missing=False)
+        self.state = patch(self.shape, self.state, ROOT, self.shape.default, self._dirty, 0, self)
+        return Merge(changed=update.new or self.digest() != held, missing=False)
 
     def inspect(self, delta: bytes) -> Update:
         """Read a delta strictly, without applying it; ``UpdateError`` as for ``merge``."""
@@ -481,18 +481,12 @@ class Document:
     def _clocks(self) -> Mapping[int, int]:
         if self._known is not None:
             return self._known.clocks
-        txn = self._raw.create_transaction()
-        try:
+        with self._reading() as txn:
             return read_state_vector(self._raw.get_state(txn))
-        finally:
-            txn.drop()
 
     def _get_update(self, vector: bytes) -> bytes:
-        txn = self._raw.create_transaction()
-        try:
+        with self._reading() as txn:
             update: bytes = self._raw.get_update(txn, vector)
-        finally:
-            txn.drop()
         return update
 
     def _know(self) -> Known:

@@ -29,11 +29,11 @@ MOST_BYTES = 4 << 20
 class Housekeeper:
     """Compacts a store's logs, when asked and by itself."""
 
-    def __init__(self, lock: Any, storage: Storage, slots: Mapping[str, Slot]) -> None:
+    def __init__(self, lock: Any, storage: Storage, slots: Mapping[str, Slot], seq: int) -> None:
         self._lock = lock
         self._storage = storage
         self._slots = slots
-        self._seq = 0
+        self._seq = seq
         self._since = 0
         self._limits: dict[str, tuple[int, int]] = {}
         self._thread: threading.Thread | None = None

@@ -112,7 +112,9 @@ class Store:
             self._load(opened.records)
             self._state = RootState({name: slot.state for name, slot in self._slots.items()})
             self._empty = not opened.records
-            self._keeper = Housekeeper(self._lock, storage, self._slots)
+            self._keeper = Housekeeper(
+                self._lock, storage, self._slots, storage.durable_seq
+            )
             self._chain = compose(self, self._layers(middleware, extra_argument), self._dispatch)
         except BaseException:
             storage.close()
@@ -132,6 +134,8 @@ class Store:
         for _, stored in records:
             deltas.setdefault(stored.slice, []).append(stored.delta)
         damaged = {bad.slice for bad in self.quarantined}
+        for bad in self.quarantined:
+            logger.error("record %d of the slice %r is damaged: %s", bad.seq, bad.slice, bad.reason)
         for name, slot in self._slots.items():
             slot.load(deltas.get(name, ()), damaged=name in damaged or "" in damaged)
             if slot.held:

@@ -24,7 +24,7 @@ from crdtstore.storage.journal import (
 from crdtstore.storage.loading import Loaded, load, quarantine, settle
 from crdtstore.storage.lock import FileLock
 from crdtstore.storage.port import Opened, Record
-from crdtstore.storage.salvage import copy_aside, count_wal, rebuild
+from crdtstore.storage.salvage import copy_aside, count_wal, rebuild, report
 
 __all__ = ["open_journal"]
 
@@ -154,9 +154,9 @@ def _keep_unread_wal(connection: sqlite3.Connection, path: str, unread: int) -> 
     connection.close()
     connection = open_connection(path, "rw")
     synchronous(connection, "full")
-    reason = (
+    report(
+        connection,
         f"{unread} transactions at the end of the write-ahead log could not be read: it is damaged,"
-        f" or the power failed before they were durable; it is kept as {copy}-wal"
+        f" or the power failed before they were durable; it is kept as {copy}-wal",
     )
-    connection.execute("INSERT INTO quarantine(seq, slice, reason) VALUES (0, '', ?)", (reason,))
     return connection

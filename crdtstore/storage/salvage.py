@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from crdtstore.errors import StorageCorruptError
 from crdtstore.storage.format import ALL, IN_ORDER, UNREADABLE, create
 
-__all__ = ["WalCount", "copy_aside", "count_wal", "rebuild"]
+__all__ = ["WalCount", "copy_aside", "count_wal", "rebuild", "report"]
 
 _WAL_HEADER = 32
 _FRAME_HEADER = 24
@@ -92,6 +92,12 @@ def copy_aside(path: str) -> str:
     return name
 
 
+def report(connection: sqlite3.Connection, reason: str) -> None:
+    """Have every opening report damage that is not that of one record."""
+    text = reason.encode("utf-8", "backslashreplace").decode()  # paths need not be UTF-8
+    connection.execute("INSERT INTO quarantine(seq, slice, reason) VALUES (0, '', ?)", (text,))
+
+
 def rebuild(connection: sqlite3.Connection, path: str, reason: str) -> str:
     """Replace the content of a damaged file by what is readable of it; return the copy's name.
 
@@ -128,9 +134,8 @@ def rebuild(connection: sqlite3.Connection, path: str, reason: str) -> str:
         sound.execute("DELETE FROM sqlite_sequence")
         sound.execute("INSERT INTO sqlite_sequence VALUES ('log', ?)", (last,))
         copy = copy_aside(path)
-        sound.execute(
-            "INSERT INTO quarantine(seq, slice, reason) VALUES (0, '', ?)",
-            (f"the file was damaged ({reason}) and rebuilt; as it was it is kept as {copy}",),
+        report(
+            sound, f"the file was damaged ({reason}) and rebuilt; as it was it is kept as {copy}"
         )
         sound.execute("COMMIT")
         sound.backup(connection)
