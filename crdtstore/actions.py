@@ -80,7 +80,10 @@ class Payload:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # a builtin without a signature: one payload
             signature = inspect.Signature(
-                [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in ("state", "payload")]
+                [
+                    inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY)
+                    for n in ("state", "payload")
+                ]
             )
         parameters = list(signature.parameters.values())
         if not parameters:
@@ -88,13 +91,11 @@ class Payload:
         rest = parameters[1:]
         self.whole = len(rest) == 1 and _takes_action(function, rest[0])
         self._signature = signature.replace(parameters=rest)
-        self._positional = all(
-            p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in rest
-        )
+        self._positional = all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in rest)
         self._names = tuple(p.name for p in rest)
 
     def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Bind a call of the creator into a payload; ``TypeError`` as for a call that does not fit."""
+        """Bind a call of the creator into a payload; ``TypeError`` if it does not fit."""
         names = self._names
         if not kwargs and len(args) == len(names) and self._positional:
             if len(names) == 1:
@@ -143,7 +144,7 @@ def _takes_action(function: Callable[..., Any], parameter: inspect.Parameter) ->
 
 
 class ActionCreator(Generic[P, T]):
-    """A function that makes actions of one type; ``creator.type`` names it, ``match`` tests for it."""
+    """A function that makes actions of one type; ``type`` names it, ``match`` tests for it."""
 
     __slots__ = ("__wrapped__", "_pack", "type")
 
@@ -218,5 +219,3 @@ def _single(type: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return kwargs["payload"]
         raise TypeError(f"{type} takes one payload; use prepare= for more arguments")
     return args[0] if args else None
-
-

@@ -114,7 +114,7 @@ def _normalise_base(fields: dict[str, Any], depth: int = 0) -> dict[str, Any]:
 
 
 def next_stamp(now: int, places: Iterable[Place], cells: Iterable[Cell]) -> int:
-    """Return the stamp of a write at ``now`` ms that knows these bases and cells: newer than all."""
+    """Return the stamp of a write at ``now`` ms: newer than all bases and cells that it knows."""
     stamp = now
     for place in places:
         if place[1] >= stamp:
@@ -195,10 +195,8 @@ def candidates(
     return found
 
 
-def entry(
-    places: Sequence[Place], key: str, cells: Mapping[str, Cells]
-) -> tuple[list[Cell], bool]:
-    """Return the live cells of a map entry or set element, newest first, and whether it was touched.
+def entry(places: Sequence[Place], key: str, cells: Mapping[str, Cells]) -> tuple[list[Cell], bool]:
+    """Return the live cells of a map entry or set element, newest first, and if it was touched.
 
     Touched means that any cell is there, removed markers included, so no default shows through.
     """

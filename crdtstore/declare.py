@@ -83,8 +83,8 @@ def _record_shape(cls: type, instance: Any, path: Path, *, in_row: bool) -> Reco
     """Compile a dataclass; ``instance`` gives the defaults, or the class does if it is None."""
     if len(path) > MAX_DEPTH:
         raise ShapeError(
-            f"{format_path(path[:3])}…: {cls.__name__} is nested in itself; keep its instances in a "
-            "Table and refer to them by key"
+            f"{format_path(path[:3])}…: {cls.__name__} is nested in itself; keep its instances in "
+            "a Table and refer to them by key"
         )
     _check_class(cls, path)
     hints = _hints(cls, path)

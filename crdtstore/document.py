@@ -154,7 +154,10 @@ class Document:
 
     def conflicts(self, path: Path) -> list[tuple[Any, str, int]]:
         """Return the concurrent values at ``path`` as (value, writer, stamp), newest first."""
-        shape, places, default, entry, _ = self.locate(path)
+        try:
+            shape, places, default, entry, _ = self.locate(path)
+        except KeyError:  # in a default list that nobody has touched
+            return []
         if entry is not None and isinstance(shape, (MapShape, SetShape)):
             return entry_conflicts(shape, places, self)
         return conflicts(shape, places, default, self)

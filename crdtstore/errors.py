@@ -26,7 +26,7 @@ __all__ = [
 
 
 def format_path(path: tuple[object, ...]) -> str:
-    """Write a key path the way one would index it: ``('items', 0, 'title')`` → ``items[0].title``."""
+    """Write a key path as one would index: ``('items', 0, 'title')`` → ``items[0].title``."""
     out = ""
     for segment in path:
         if isinstance(segment, str) and segment.isidentifier():

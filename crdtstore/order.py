@@ -96,7 +96,7 @@ class Order:
         self._stale = False
 
     def index_after(self, key: str | None) -> int:
-        """Return the array index right after the shown occurrence of ``key`` (``None``: the front)."""
+        """Return the array index right after what is shown of ``key`` (``None``: the front)."""
         if key is None:
             return 0
         item = self.places.get(key)

@@ -56,6 +56,7 @@ __all__ = [
 
 Path = tuple[object, ...]
 
+
 @dataclass(frozen=True, slots=True)
 class RegisterShape:
     """One plain value; the later write wins."""
@@ -167,9 +168,7 @@ def freeze_map(codec: Codec, values: Any, path: Path) -> MapSnapshot:
     """Make the snapshot of a map."""
     for key in values:
         check_key(key, path)
-    return MapSnapshot(
-        SortedMap.of({k: checked(codec, v, (*path, k)) for k, v in values.items()})
-    )
+    return MapSnapshot(SortedMap.of({k: checked(codec, v, (*path, k)) for k, v in values.items()}))
 
 
 def freeze_list(element: Shape, values: Any, path: Path) -> ListSnapshot:
@@ -283,9 +282,7 @@ def _field_reader(shape: RecordShape, value: Any, path: Path) -> Any:
             )
         return lambda name: value.get(name, MISSING)
     expected = shape.cls.__name__ if shape.cls is not None else "a dict"
-    raise StateValueError(
-        path, f"expected {expected}, got {type(value).__name__}: {value!r:.80}"
-    )
+    raise StateValueError(path, f"expected {expected}, got {type(value).__name__}: {value!r:.80}")
 
 
 # Rows as they travel

@@ -67,7 +67,8 @@ class Slice(Generic[S]):
     def __init__(self, name: str, initial_state: S, *, share_payloads: bool = False) -> None:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ShapeError(
-                f"a slice's name is an identifier (it names an attribute of store.state), got {name!r}"
+                "a slice's name is an identifier, as it names an attribute of store.state; "
+                f"got {name!r}"
             )
         self.name = name
         self.initial_state = initial_state
@@ -163,8 +164,6 @@ class Slice(Generic[S]):
         return f"<slice {self.name}>"
 
 
-
-
 def create_slice(
     *,
     name: str,
@@ -180,8 +179,8 @@ def create_slice(
     value). ``reducers`` maps names to functions, or to ``{"reducer": …, "prepare": …}``;
     ``extra_reducers`` maps action types or creators to ``(state, action)`` functions; ``selectors``
     maps names to functions of the slice's state. With ``share_payloads`` peers see what an action
-    carried and not only its type (deltas carry the state either way). Raises ``ShapeError`` or ``StateValueError`` for
-    an initial state that cannot be replicated.
+    carried and not only its type (deltas carry the state either way). Raises ``ShapeError`` or
+    ``StateValueError`` for an initial state that cannot be replicated.
     """
     made = Slice(name, initial_state, share_payloads=share_payloads)
     for reducer_name, reducer in (reducers or {}).items():

@@ -62,7 +62,7 @@ class Slot:
     def merge(
         self, delta: bytes, update: Update | None = None, *, repair: bool = False
     ) -> tuple[list[bytes], bool]:
-        """Merge a delta; return the deltas that got applied, in order, and whether it is missing some.
+        """Merge a delta; return the deltas that got applied, in order, and if it lacks others.
 
         Deltas held earlier that fit now are applied too; ``update`` is what ``Document.inspect``
         read in the delta. Raises ``UpdateError`` and ``Broken``.
@@ -120,5 +120,3 @@ class Slot:
     def _release(self, delta: bytes) -> None:
         del self.held[delta]
         self.held_bytes -= len(delta)
-
-

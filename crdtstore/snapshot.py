@@ -124,9 +124,7 @@ def _read_counter(
 ) -> Any:
     base = places[0][3]
     initial = None if base is ABSENT else number(shape, base)
-    return total(
-        default if initial is None else initial, increments(shape, places, source.cells)
-    )
+    return total(default if initial is None else initial, increments(shape, places, source.cells))
 
 
 def _read_text(shape: TextShape, places: Sequence[Place], default: Any, source: Source) -> Any:
@@ -225,7 +223,11 @@ def _read_record(shape: RecordShape, places: Sequence[Place], default: Any, sour
 
 
 def row_places(
-    shape: TableShape | ListShape, path: str, key: str, default: SortedMap, cells: Mapping[str, Cells]
+    shape: TableShape | ListShape,
+    path: str,
+    key: str,
+    default: SortedMap,
+    cells: Mapping[str, Cells],
 ) -> tuple[list[Place], Any] | None:
     """Return the places of a row and its default, or ``None`` if there is no such row."""
     row_path = below(path, key)
@@ -406,9 +408,7 @@ def _patch_set(
     shape: SetShape, before: Any, places: Any, default: Any, dirty: Any, depth: int, source: Source
 ) -> Any:
     reader = _set_reader(shape.codec)
-    items = _patch_entries(
-        before._items, places, default._items, dirty, depth, source, reader
-    )
+    items = _patch_entries(before._items, places, default._items, dirty, depth, source, reader)
     return before if items is before._items else SetSnapshot(items)
 
 
@@ -434,7 +434,7 @@ def _patch_row(
     if found is None:
         return ABSENT
     places, row_default = found
-    if old is ABSENT or any([len(p) <= depth for p in dirty]):  # the row itself
+    if old is ABSENT or any(len(p) <= depth for p in dirty):  # the row itself
         return kept(old, read(shape.element, places, row_default, source))
     live = [place[0].rpartition("/")[2] for place in places]
     inside = [p for p in dirty if p[depth] in live]
@@ -456,14 +456,14 @@ def kept(old: Any, new: Any) -> Any:
             changed = changed or best is not before
         return new if changed else old
     if isinstance(new, SetSnapshot):
-        return old if old._items == new._items else new
+        return old if _same_items(old._items, new._items) else new
     if isinstance(new, MapSnapshot):
-        return old if old._rows == new._rows and _same_items(old, new) else new
+        return old if _same_items(old._rows, new._rows) else new
     return old if same(old, new) else new
 
 
-def _same_items(old: MapSnapshot, new: MapSnapshot) -> bool:
-    return all(same(old[key], new[key]) for key in new)
+def _same_items(old: SortedMap, new: SortedMap) -> bool:
+    return old == new and all(map(same, old.values(), new.values()))
 
 
 def _patch_table(
@@ -503,7 +503,9 @@ def _patch_list(
         return before
     root = list_root(path, default_hash)
     if before._root != root:
-        return _read_list(shape, places, default, source)
+        after = _read_list(shape, places, default, source)
+        same_rows = {k: kept(before._rows.get(k, ABSENT), row) for k, row in after._rows.items()}
+        return ListSnapshot(after._keys, SortedMap.of(same_rows), root)
     groups = _grouped(dirty, depth)
     order = source.order(root)
     keys = source.shown(root) if None in groups else before._keys
@@ -517,10 +519,10 @@ def _patch_list(
                 new = _patch_row(shape, old, path, key, _NO_DEFAULT, paths, depth + 1, source)
             if new is not old:
                 changes[key] = new
-    after = _evolved(rows, changes)
-    if after is rows and keys is before._keys:
+    evolved = _evolved(rows, changes)
+    if evolved is rows and keys is before._keys:
         return before
-    return ListSnapshot(keys, after, root)
+    return ListSnapshot(keys, evolved, root)
 
 
 _PATCHERS: dict[type, Callable[..., Any]] = {

@@ -38,9 +38,7 @@ class RootState(Mapping[str, Any]):
         return len(self.__dict__)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"the store has no slice {name!r}; slices: {', '.join(self.__dict__)}"
-        )
+        raise AttributeError(f"the store has no slice {name!r}; slices: {', '.join(self.__dict__)}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise frozen_error()
@@ -94,5 +92,3 @@ def conflict_path(shape: Shape, state: Any, path: tuple[object, ...]) -> tuple[s
         else:
             raise KeyError(f"{where}: nothing is kept below here")
     return tuple(out)
-
-

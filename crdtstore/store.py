@@ -32,7 +32,6 @@ from crdtstore.errors import (
     DispatchError,
     ForkedStoreError,
     StateValueError,
-
     UpdateError,
 )
 from crdtstore.housekeeping import Housekeeper
@@ -60,8 +59,10 @@ V = TypeVar("V")
 _PRELOADED = "@@crdtstore/preloaded"
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
 
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
+
 
 class Store:
     """One shared state, reachable from every part of a program; made by ``configure_store``.
@@ -75,7 +76,9 @@ class Store:
         slices: Sequence[Slice[Any]],
         *,
         storage: Storage,
-        middleware: Callable[[list[Middleware]], Sequence[Middleware]] | Sequence[Middleware] | None,
+        middleware: Callable[[list[Middleware]], Sequence[Middleware]]
+        | Sequence[Middleware]
+        | None,
         extra_argument: Any,
         notify: Callable[[Callable[[], None]], Any] | None,
         clock: Callable[[], int],
@@ -112,9 +115,7 @@ class Store:
             self._load(opened.records)
             self._state = RootState({name: slot.state for name, slot in self._slots.items()})
             self._empty = not opened.records
-            self._keeper = Housekeeper(
-                self._lock, storage, self._slots, storage.durable_seq
-            )
+            self._keeper = Housekeeper(self._lock, storage, self._slots, storage.durable_seq)
             self._chain = compose(self, self._layers(middleware, extra_argument), self._dispatch)
         except BaseException:
             storage.close()
@@ -187,9 +188,7 @@ class Store:
     @overload
     def dispatch(self, action: Action[T], /) -> Action[T]: ...
     @overload
-    def dispatch(
-        self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /
-    ) -> Waitable[R]: ...
+    def dispatch(self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /) -> Waitable[R]: ...
     @overload
     def dispatch(self, thunk: Callable[[Any, Any], R], /) -> R: ...
     @overload
@@ -396,7 +395,7 @@ class Store:
             return {name: slot.document.state_vector() for name, slot in self._slots.items()}
 
     def deltas_since(self, vectors: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return what a store with ``vectors`` lacks, by slice; slices that lack nothing are left out.
+        """Return what a store with ``vectors`` lacks, by slice; slices lacking nothing are left out.
 
         Slices missing in ``vectors`` are sent whole. Raises ``UpdateError`` for malformed vectors.
         """
@@ -556,6 +555,7 @@ class Store:
             with self._lock:
                 self._apply(recorded, Action(_PRELOADED))
 
+
 def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:
     """Group deltas so that each group has one for a slice, in order."""
     groups: list[dict[str, bytes]] = []
@@ -567,6 +567,7 @@ def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:
         else:
             groups.append({name: delta})
     return groups
+
 
 def _action_of(action: Any) -> Action[Any]:
     if isinstance(action, Mapping) and isinstance(action.get("type"), str):
@@ -582,6 +583,7 @@ def _action_of(action: Any) -> Action[Any]:
         f"{type(action).__name__}: {action!r:.80}{hint}"
     )
 
+
 def _payload(action: Action[Any]) -> bytes | None:
     try:
         ANY.encode(action.payload, ())
@@ -589,6 +591,7 @@ def _payload(action: Action[Any]) -> bytes | None:
     except (StateValueError, TypeError, ValueError, OverflowError):
         return None  # shown without its payload, rather than not at all
     return data
+
 
 def configure_store(
     slices: Sequence[Slice[Any]],
@@ -629,7 +632,9 @@ def configure_store(
     names: set[str] = set()
     for each in listed:
         if not isinstance(each, Slice):
-            raise TypeError(f"configure_store takes slices, got {type(each).__name__}: {each!r:.80}")
+            raise TypeError(
+                f"configure_store takes slices, got {type(each).__name__}: {each!r:.80}"
+            )
         if each.name in names:
             raise ValueError(f"two slices are named {each.name!r}; names are what peers match")
         names.add(each.name)
@@ -657,14 +662,16 @@ def configure_store(
             raise
     return store
 
+
 def _random_token() -> str:
     return os.urandom(8).hex()
+
 
 def _after_fork() -> None:
     for store in list(_stores):
         store._forked = True
         store._lock = threading.RLock()
 
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-

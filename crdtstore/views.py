@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import lru_cache
+from functools import cache
 from operator import attrgetter
 from typing import Any, NoReturn, cast, overload
 
@@ -99,7 +99,7 @@ class Record(FrozenRecord, Mapping[str, Any]):
         return to_plain(self)
 
 
-@lru_cache(maxsize=None)
+@cache
 def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
     """Return a function that builds a frozen record of ``cls`` from its field values, in order.
 
@@ -138,7 +138,9 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
     if len(names) == 1:
         frozen._crdt_read = staticmethod(lambda record: (getattr(record, names[0]),))
     else:
-        frozen._crdt_read = staticmethod(attrgetter(*names)) if names else staticmethod(lambda _: ())
+        frozen._crdt_read = (
+            staticmethod(attrgetter(*names)) if names else staticmethod(lambda _: ())
+        )
     return build
 
 
@@ -464,4 +466,3 @@ class SetSnapshot(SetView[Any]):
 
 def _restore_set(items: dict[str, Any]) -> SetSnapshot:
     return SetSnapshot(SortedMap.of(items))
-

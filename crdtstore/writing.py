@@ -178,8 +178,21 @@ def _drop_all(doc: Target, path: str) -> None:
         doc.drop(path, cell[1])
 
 
+def _found(doc: Target, path: Path, now: int) -> Located:
+    """Find a place to write to; a list's default becomes content before one of its elements does."""
+    try:
+        return doc.locate(path)
+    except KeyError:
+        for depth in range(1, len(path)):
+            shape, places, default, _, _ = doc.locate(path[:depth])
+            if isinstance(shape, ListShape):
+                _seed_list(doc, shape, places[0][0], default, now)
+                return doc.locate(path)
+        raise
+
+
 def _put(doc: Target, change: Put, now: int) -> None:
-    shape, places, _, _, _ = doc.locate(change.path)
+    shape, places, _, _, _ = _found(doc, change.path, now)
     encoded = change.encoded
     if encoded is None and change.value is not None:
         encoded = shape.codec.encode(change.value, change.path)  # type: ignore[union-attr]
@@ -190,7 +203,7 @@ def _put(doc: Target, change: Put, now: int) -> None:
 
 
 def _add(doc: Target, change: Add, now: int) -> None:
-    found = doc.locate(change.path)
+    found = _found(doc, change.path, now)
     shape = cast("CounterShape", found.shape)
     place = found.places[0]  # rule 5: the newest incarnation only
     before: int | float = 0
@@ -204,7 +217,7 @@ def _add(doc: Target, change: Add, now: int) -> None:
 
 
 def _splice(doc: Target, change: Splice, now: int) -> None:
-    shape, places, default, _, _ = doc.locate(change.path)
+    shape, places, default, _, _ = _found(doc, change.path, now)
     place = places[0]
     path = place[0]
     name = text_hash(place, default, doc.cells)
@@ -221,7 +234,7 @@ def _splice(doc: Target, change: Splice, now: int) -> None:
 
 def _remove(doc: Target, change: Remove, now: int) -> None:
     path, key = change.path[:-1], change.path[-1]
-    shape, places, default, _, _ = doc.locate(path)
+    shape, places, default, _, _ = _found(doc, path, now)
     if isinstance(shape, (MapShape, SetShape)):
         defaults = default._rows if isinstance(shape, MapShape) else default._items
         entries = child(places, key)
@@ -365,4 +378,3 @@ _WRITERS: dict[type, Callable[[Any, Any, int], None]] = {
     Insert: _insert,
     Move: _move,
 }
-

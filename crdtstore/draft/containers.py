@@ -198,9 +198,7 @@ class MapDraft(_MappingDraft, MapView[Any]):
         value = self._entries.get(key)
         if value is ABSENT:
             raise KeyError(key)
-        return self.scope.thaw(
-            (*self._path, key), value, lambda copy: self.__setitem__(key, copy)
-        )
+        return self.scope.thaw((*self._path, key), value, lambda copy: self.__setitem__(key, copy))
 
     def __setitem__(self, key: str, value: Any) -> None:
         scope = self.scope
@@ -376,4 +374,3 @@ class SetDraft(SetView[Any]):
                 self.discard(item)
         for item in new.values():
             self.add(item)
-

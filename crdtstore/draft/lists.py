@@ -274,7 +274,7 @@ class ListDraft(ListView[Any]):
         self.scope.changes.append(Move((*self._path, key), after, was))
 
     def _reorder(self, wanted: list[str]) -> None:
-        """Bring the keys into this order with the fewest moves: all but a longest run that stays."""
+        """Bring the keys into this order with the fewest moves: a longest increasing run stays."""
         current = list(self._keys)
         if wanted == current:
             return
@@ -376,5 +376,3 @@ def _longest_increasing(numbers: list[int]) -> list[int]:
         out.append(numbers[index])
         index = before[index]
     return out[::-1]
-
-

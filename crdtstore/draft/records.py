@@ -8,7 +8,7 @@ snapshot; nested kinds open as drafts of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from crdtstore.changes import Add, Path, Put
@@ -37,8 +37,9 @@ __all__ = [
     "write",
 ]
 
+
 class Inner(NamedTuple):
-    """What a record draft holds: one slot, because a draft is made for every row a reducer visits."""
+    """What a record draft holds: one slot, as a draft is made for every row a reducer visits."""
 
     scope: Scope
     shape: RecordShape
@@ -63,8 +64,7 @@ class RecordDraft:
                 object.__setattr__(self, name, value)
                 return
             raise AttributeError(
-                f"{type(self).__name__} has no field {name!r}; "
-                f"fields: {', '.join(fields)}"
+                f"{type(self).__name__} has no field {name!r}; fields: {', '.join(fields)}"
             )
         write(self, name, field, value)
 
@@ -163,7 +163,7 @@ def open_record(scope: Scope, shape: RecordShape, path: Path, base: Any) -> Reco
 _set_inner: Callable[[RecordDraft, Inner], None] = RecordDraft.__dict__["_crdt"].__set__
 
 
-@lru_cache(maxsize=None)
+@cache
 def _draft_class(cls: type, names: tuple[str, ...]) -> type:
     namespace: dict[str, Any] = {
         "__slots__": (),
