@@ -107,7 +107,7 @@ class Slice(Generic[S]):
     def add_case(
         self, action: ActionCreator[..., Any] | str
     ) -> Callable[[Callable[[S, Action[Any]], Any]], Callable[[S, Action[Any]], Any]]:
-        """Return a decorator: also run this reducer for another slice's action (``extra_reducers``).
+        """Return a decorator: run this reducer for another slice's action (``extra_reducers``).
 
         The reducer takes ``(state, action)``, the whole action.
         """

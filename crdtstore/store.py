@@ -395,7 +395,7 @@ class Store:
             return {name: slot.document.state_vector() for name, slot in self._slots.items()}
 
     def deltas_since(self, vectors: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Return what a store with ``vectors`` lacks, by slice; slices lacking nothing are left out.
+        """Return what a store with ``vectors`` lacks, by slice; those lacking nothing are left out.
 
         Slices missing in ``vectors`` are sent whole. Raises ``UpdateError`` for malformed vectors.
         """

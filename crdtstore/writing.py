@@ -179,7 +179,7 @@ def _drop_all(doc: Target, path: str) -> None:
 
 
 def _found(doc: Target, path: Path, now: int) -> Located:
-    """Find a place to write to; a list's default becomes content before one of its elements does."""
+    """Find a place to write to; a list's default becomes content before its elements are."""
     try:
         return doc.locate(path)
     except KeyError:

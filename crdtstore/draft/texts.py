@@ -122,7 +122,7 @@ def edits(old: str, new: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _runs(before: str, after: str) -> list[tuple[str, int, int]]:
-    """Return runs (keep | delete | insert, index, length), or one ``replace`` if too much differs."""
+    """Return runs (keep | delete | insert, index, length), or one ``replace``."""
     trace: list[dict[int, int]] = []
     furthest = {1: 0}
     n, m = len(before), len(after)
