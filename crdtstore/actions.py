@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast, get_origin, overload
 
 from crdtstore.errors import DispatchError
@@ -70,10 +71,14 @@ class Action(Generic[T]):
         return f"Action({self.type!r}, {self.payload!r}{extra})"
 
 
+_POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
+_NAMED = inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
 class Payload:
     """How the arguments of a reducer become a payload, and a payload its arguments again."""
 
-    __slots__ = ("_names", "_positional", "_signature", "whole")
+    __slots__ = ("_name", "_names", "_positional", "_spread", "signature", "whole")
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         try:
@@ -90,8 +95,11 @@ class Payload:
             raise TypeError(f"the reducer {name!r} takes no parameter; the first one is the state")
         rest = parameters[1:]
         self.whole = len(rest) == 1 and _takes_action(function, rest[0])
-        self._signature = signature.replace(parameters=rest)
-        self._positional = all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in rest)
+        self.signature = signature.replace(parameters=rest, return_annotation=Action)
+        kinds = {parameter.kind for parameter in rest}
+        self._positional = kinds <= {_POSITIONAL, _NAMED}
+        self._spread = kinds <= {_NAMED}
+        self._name = name
         self._names = tuple(p.name for p in rest)
 
     def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -103,7 +111,10 @@ class Payload:
             return dict(zip(names, args, strict=True)) if names else None
         if self.whole and not args and not kwargs:
             return None
-        bound = self._signature.bind(*args, **kwargs)
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self._name}: {error}") from None
         bound.apply_defaults()
         if not names:
             return None
@@ -129,34 +140,42 @@ class Payload:
                 f"{action.type!r} takes the payload fields {', '.join(names)} as a dict, "
                 f"got {type(payload).__name__}: {payload!r:.80}"
             )
-        if self._positional:
+        if self._spread:
             return function(state, **payload)
-        bound = inspect.BoundArguments(self._signature, OrderedDict(payload))
+        bound = inspect.BoundArguments(self.signature, OrderedDict(payload))
         return function(state, *bound.args, **bound.kwargs)
 
 
 def _takes_action(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
     hint = parameter.annotation
     if isinstance(hint, str):  # postponed annotations
-        head = hint.partition("[")[0].rpartition(".")[2].strip()
-        return head == "Action"
+        try:
+            hint = eval(hint, getattr(function, "__globals__", {}))
+        except Exception:  # a name that only type checkers, or the function around it, can see
+            return (
+                str(parameter.annotation).partition("[")[0].rpartition(".")[2].strip() == "Action"
+            )
     return hint is Action or get_origin(hint) is Action
 
 
 class ActionCreator(Generic[P, T]):
     """A function that makes actions of one type; ``type`` names it, ``match`` tests for it."""
 
-    __slots__ = ("__wrapped__", "_pack", "type")
+    __slots__ = ("__dict__", "_pack", "type")
 
     def __init__(
         self,
         type: str,
         pack: Callable[[tuple[Any, ...], dict[str, Any]], Any],
         function: Callable[..., Any] | None = None,
+        signature: inspect.Signature | None = None,
     ) -> None:
         self.type = type
         self._pack = pack
-        self.__wrapped__ = function
+        if function is not None:
+            update_wrapper(self, function)
+        if signature is not None:
+            self.__signature__ = signature
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Action[T]:
         packed: Any = self._pack(args, kwargs)

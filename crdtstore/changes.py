@@ -17,6 +17,7 @@ from crdtstore.values import Encoded, same
 __all__ = [
     "ABSENT",
     "Add",
+    "Arrange",
     "Change",
     "Insert",
     "Move",
@@ -75,12 +76,14 @@ class Splice(NamedTuple):
 class Insert(NamedTuple):
     """Insert a row or list element, given as a snapshot, under the key that ends the path.
 
-    ``after`` is the key of the list element it comes right after (``None``: at the front).
+    ``after`` is the key of the list element it comes right after (``None``: at the front); ``was``
+    is the row of a table that it replaces.
     """
 
     path: Path
     row: Any
     after: str | None = None
+    was: Any = ABSENT
 
 
 class Move(NamedTuple):
@@ -91,17 +94,26 @@ class Move(NamedTuple):
     was: str | None
 
 
-Change = Put | Remove | Add | Splice | Insert | Move
+class Arrange(NamedTuple):
+    """Bring the elements of a list into the order of ``keys``; written where many would move."""
+
+    path: Path
+    keys: tuple[str, ...]
+    was: tuple[str, ...]
+
+
+Change = Put | Remove | Add | Splice | Insert | Move | Arrange
 
 
 def coalesce(changes: list[Change]) -> list[Change]:
     """Merge what one reducer did to one place, and drop what comes to nothing."""
     if len(changes) == 1:
         return changes
+    changes = _without_passing(changes)
     out: list[Change | None] = []
     at: dict[Path, int] = {}
     for change in changes:
-        if isinstance(change, (Insert, Move, Splice)) or (
+        if isinstance(change, (Insert, Move, Arrange, Splice)) or (
             isinstance(change, Remove) and change.encoded is None
         ):
             if not isinstance(change, Splice):  # structure changed: later writes are to new places
@@ -117,6 +129,49 @@ def coalesce(changes: list[Change]) -> list[Change]:
             if out[index] is None:
                 del at[change.path]
     return [change for change in out if change is not None and not _idle(change)]
+
+
+def _without_passing(changes: list[Change]) -> list[Change]:
+    """Drop rows and elements that were inserted and removed again, with all that was done to them.
+
+    One that others were placed after stays, and is removed: where they belong is known by it.
+    """
+    born: dict[Path, list[int]] = {}
+    passing: list[list[int]] = []
+    for at, change in enumerate(changes):
+        path = change.path
+        for depth in range(1, len(path) if born else 0):
+            if path[:depth] in born:
+                born[path[:depth]].append(at)
+        if isinstance(change, Insert):
+            if change.was is ABSENT:
+                born[path] = [at]
+        elif path in born:
+            born[path].append(at)
+            if isinstance(change, Remove):
+                passing.append(born.pop(path))
+    if not passing:
+        return changes
+    dropped = {at for group in passing for at in group}
+    while True:
+        anchors = {
+            (*change.path[:-1], key)
+            for at, change in enumerate(changes)
+            if at not in dropped
+            for key in _anchors(change)
+        }
+        kept = {at for group in passing if changes[group[0]].path in anchors for at in group}
+        if kept.isdisjoint(dropped):
+            return [change for at, change in enumerate(changes) if at not in dropped]
+        dropped -= kept
+
+
+def _anchors(change: Change) -> Iterable[str | None]:
+    if isinstance(change, (Insert, Remove)):
+        return (change.after,)
+    if isinstance(change, Move):
+        return (change.after, change.was)
+    return (*change.keys, *change.was) if isinstance(change, Arrange) else ()
 
 
 def _merge(first: Any, then: Any) -> Change | None:
@@ -151,5 +206,9 @@ def _inverse(change: Change) -> Change:
     if isinstance(change, Splice):
         return Splice(change.path, change.at, change.inserted, change.deleted)
     if isinstance(change, Insert):
+        if change.was is not ABSENT:
+            return Insert(change.path, change.was, change.after, change.row)
         return Remove(change.path, change.row, after=change.after)
+    if isinstance(change, Arrange):
+        return Arrange(change.path, change.was, change.keys)
     return Move(change.path, change.was, change.after)

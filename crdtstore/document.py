@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from pycrdt import Doc
+from pycrdt import Doc, merge_updates
 
 from crdtstore.cells import Cell, Cells, bases_of, next_stamp, parse_cell
 from crdtstore.changes import Change, Path
@@ -113,6 +113,8 @@ class Document:
         self._top = Located(shape, ROOT, shape.default, None, 0)
         self._located: dict[Path, Located] = {(): self._top}
         self._txn: Any = None
+        self._pieces: list[bytes] = []
+        self._steps = 0
         self._dirty: list[tuple[str, ...]] = []
         self._root_hashes: dict[str, int] = {}
         self._dirty_roots: set[str] = set()
@@ -181,24 +183,37 @@ class Document:
         self._wrote = False
         dirty = self._dirty
         dirty.clear()
-        txn = self._txn = self._raw.create_transaction()
+        self._pieces.clear()
+        self._steps = 0
+        self._txn = self._raw.create_transaction()
         try:
-            for change in changes:
-                write(self, change, now)
+            write(self, changes, now)
             if not (self._wrote and self._session_written):  # rule 8: every delta moves our clock
                 stamp = next_stamp(now, (), self._index.cells.get(SESSION_PATH, ()))
                 self.put(SESSION_PATH, (stamp, self.writer, self.replica, None))
                 self._session_written = True
-            txn.commit()
+            self._txn.commit()
         except BaseException as error:
             raise Broken(f"a local transaction failed: {error!r}") from error
         finally:
-            self._txn = None
+            txn, self._txn = self._txn, None
             txn.drop()
         for order in self._orders.values():
             order.settle()
         self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
-        return box.update
+        return merge_updates(*self._pieces, box.update) if self._pieces else box.update
+
+    def _step(self) -> None:
+        """Start another transaction now and then: texts and arrays slow down in a long one."""
+        self._steps += 1
+        if self._steps < _BATCH:
+            return
+        self._steps = 0
+        self._txn.commit()
+        self._txn.drop()
+        self._pieces.append(self._box.update)
+        self._box.update = b""
+        self._txn = self._raw.create_transaction()
 
     def locate(self, path: Path) -> Located:
         """Find a place; ``KeyError`` if a row on the way is not there."""
@@ -239,6 +254,7 @@ class Document:
 
     def splice(self, root: str, index: int, deleted: int, inserted: str) -> None:
         """Edit a text; positions in code points, which pycrdt wants in UTF-8 bytes."""
+        self._step()
         txn = self._txn
         text = self._texts.get(root)
         if text is None:
@@ -254,12 +270,13 @@ class Document:
             handle.insert(txn, at, inserted)
             self._wrote = True
             if self._known is not None:
-                self._known.advance(self.client, root, utf16_length(inserted))
+                self._known.advance(self.client, root, utf16_length(inserted), inserted)
         self._texts[root] = TextView(before + inserted + text[index + deleted :])
         self._dirty_roots.add(root)
 
     def insert_occurrence(self, root: str, index: int, item: Occurrence) -> None:
         """Put an occurrence at an array index."""
+        self._step()
         order = self.follow(root)
         self._array_handles[root].insert(self._txn, index, list(item))
         self._wrote = True
@@ -269,11 +286,12 @@ class Document:
         order.settle()
         self._dirty_roots.add(root)
 
-    def delete_occurrence(self, root: str, index: int) -> Occurrence:
-        """Delete the occurrence at an array index."""
+    def delete_occurrences(self, root: str, index: int, count: int) -> list[Occurrence]:
+        """Delete the occurrences from an array index on."""
+        self._step()
         order = self.follow(root)
-        self._array_handles[root].remove_range(self._txn, index, 1)
-        gone = order.delete(index, 1)[0]
+        self._array_handles[root].remove_range(self._txn, index, count)
+        gone = order.delete(index, count)
         order.settle()
         self._dirty_roots.add(root)
         return gone
@@ -456,9 +474,9 @@ class Document:
 
         Raises ``UpdateError`` if the vector is malformed.
         """
-        theirs = read_state_vector(vector)
-        ours = self._clocks()
-        if all(theirs.get(client, 0) >= clock for client, clock in ours.items()):
+        known = self._know()
+        theirs = known.within(read_state_vector(vector))
+        if all(theirs.get(client, 0) >= clock for client, clock in known.clocks.items()):
             return None
         return self._get_update(write_state_vector(theirs))
 

@@ -165,7 +165,7 @@ def _number_key(negative: bool, digits: str, exponent: int) -> str:
 def _datetime_key(value: datetime) -> str:
     offset = value.utcoffset()
     assert offset is not None  # checked before
-    wall = value.replace(tzinfo=None, fold=0)
+    wall = value.replace(tzinfo=None)
     zone = zone_key(value.tzinfo)
     if zone is not None and value.replace(fold=1 - value.fold).utcoffset() != offset:
         # A wall time whose offset depends on fold. Python (PEP 495) calls it equal to the same
@@ -177,7 +177,7 @@ def _datetime_key(value: datetime) -> str:
 def _time_key(value: time) -> str:
     offset = value.utcoffset()
     if offset is None:
-        return f"c:{value.replace(fold=0).isoformat()}"
+        return f"c:{value.isoformat()}"
     # As Python compares them: not around midnight, and without an offset's fraction of a second.
     seconds = value.hour * 3600 + value.minute * 60 + value.second
     seconds -= offset.days * 86400 + offset.seconds

@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "ClosedError",
     "CrdtstoreError",
+    "CrdtstoreWarning",
     "DispatchError",
     "ForkedStoreError",
     "FrozenStateError",
@@ -38,6 +39,10 @@ def format_path(path: tuple[object, ...]) -> str:
 
 class CrdtstoreError(Exception):
     """The root of the tree."""
+
+
+class CrdtstoreWarning(UserWarning):
+    """Advice to developers, issued once: code that works, and loses work when two do it at once."""
 
 
 class ShapeError(CrdtstoreError, TypeError):

@@ -63,9 +63,6 @@ class FrozenList(list[T], Generic[T]):
     def __deepcopy__(self, memo: dict[int, Any]) -> list[T]:
         return [thaw(item) for item in self]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenList, (list(self),)
-
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return FrozenList, (list(self),)
 
@@ -94,9 +91,6 @@ class FrozenDict(dict[K, V], Generic[K, V]):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[K, V]:
         return {key: thaw(item) for key, item in self.items()}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenDict, (dict(self),)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return FrozenDict, (dict(self),)

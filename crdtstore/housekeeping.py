@@ -26,6 +26,13 @@ MOST_RECORDS = 20_000
 MOST_BYTES = 4 << 20
 
 
+def _log_failure(done: Future[None]) -> None:
+    """Say that a compaction nobody waits for has failed."""
+    error = done.exception()
+    if error is not None:
+        logger.error("compaction failed; the log stays as it is", exc_info=error)
+
+
 class Housekeeper:
     """Compacts a store's logs, when asked and by itself."""
 
@@ -47,7 +54,7 @@ class Housekeeper:
         self._since = 0
         due = [name for name in self._slots if self._due(name)]
         if due and (self._thread is None or not self._thread.is_alive()):
-            self._start(due)
+            self._start(due).add_done_callback(_log_failure)
 
     def _due(self, name: str) -> bool:
         size = self._storage.log_size().get(name)
@@ -62,19 +69,23 @@ class Housekeeper:
 
     def _start(self, names: list[str]) -> Future[None]:
         done: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=self._run, args=(names, done), name="crdtstore-compaction", daemon=True
-        )
-        self._thread.start()
+        with self._lock:
+            self._thread = threading.Thread(
+                target=self._run,
+                args=(names, done, self._thread),
+                name="crdtstore-compaction",
+                daemon=True,
+            )
+            self._thread.start()
         return done
 
-    def _run(self, names: list[str], done: Future[None]) -> None:
+    def _run(self, names: list[str], done: Future[None], before: threading.Thread | None) -> None:
+        if before is not None:  # one at a time
+            before.join()
         try:
             for name in names:
                 self._compact(name)
         except Exception as error:
-            if not isinstance(error, CrdtstoreError):
-                logger.exception("compaction failed; the log stays as it is")
             done.set_exception(error)
         else:
             done.set_result(None)

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import (
+    Callable,
     Iterable,
+    Iterator,
     Mapping,
     MutableMapping,
     MutableSequence,
     MutableSet,
 )
+from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, overload
 
 from crdtstore.errors import FrozenStateError
@@ -96,6 +100,10 @@ class ListView(MutableSequence[T]):
     __slots__ = ()
 
     @abstractmethod
+    def sort(self, *, key: Callable[[T], Any] | None = None, reverse: bool = False) -> None:
+        """Sort in place, stably; elements that are out of order move, the others stay."""
+
+    @abstractmethod
     def move(self, index: int, to: int) -> None:
         """Move the element at ``index`` so that it ends at position ``to``."""
 
@@ -111,35 +119,158 @@ class ListView(MutableSequence[T]):
     def to_plain(self) -> list[Any]:
         """Return a JSON-ready copy."""
 
+    def copy(self) -> list[T]:
+        """Return a plain list of the elements."""
+        return list(self)
 
-class TableView(MutableMapping[str, T]):
+    def __add__(self, other: list[T] | ListView[T]) -> list[T]:
+        return [*self, *other] if isinstance(other, (list, ListView)) else NotImplemented
+
+    def __radd__(self, other: list[T]) -> list[T]:
+        return [*other, *self] if isinstance(other, list) else NotImplemented
+
+    def __mul__(self, times: int) -> list[T]:
+        return list(self) * times
+
+    __rmul__ = __mul__
+
+    def __lt__(self, other: list[T] | ListView[T]) -> bool:
+        return list(self) < list(other) if isinstance(other, (list, ListView)) else NotImplemented
+
+    def __le__(self, other: list[T] | ListView[T]) -> bool:
+        return list(self) <= list(other) if isinstance(other, (list, ListView)) else NotImplemented
+
+    def __gt__(self, other: list[T] | ListView[T]) -> bool:
+        return list(self) > list(other) if isinstance(other, (list, ListView)) else NotImplemented
+
+    def __ge__(self, other: list[T] | ListView[T]) -> bool:
+        return list(self) >= list(other) if isinstance(other, (list, ListView)) else NotImplemented
+
+
+class _EntriesView(MutableMapping[str, T]):
+    """What tables and maps have in common: the rest of what a dict can do."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def to_plain(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+
+    def copy(self) -> dict[str, T]:
+        """Return a plain dict of the entries."""
+        return dict(self)
+
+    def __or__(self, other: Mapping[str, T]) -> dict[str, T]:
+        return {**self, **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, T]) -> dict[str, T]:
+        return {**other, **self} if isinstance(other, Mapping) else NotImplemented
+
+    def __ior__(self, other: Mapping[str, T] | Iterable[tuple[str, T]]) -> Self:
+        self.update(other)
+        return self
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self))
+
+
+class TableView(_EntriesView[T]):
     """What a ``Table`` field reads as: records by key, iterated in key order."""
 
     __slots__ = ()
 
-    @abstractmethod
-    def to_plain(self) -> dict[str, Any]:
-        """Return a JSON-ready copy."""
 
-
-class MapView(MutableMapping[str, T]):
+class MapView(_EntriesView[T]):
     """What a ``Map`` field reads as: plain values by key, iterated in key order."""
 
     __slots__ = ()
 
-    @abstractmethod
-    def to_plain(self) -> dict[str, Any]:
-        """Return a JSON-ready copy."""
-
 
 class SetView(MutableSet[T]):
-    """What a ``Set`` field reads as, iterated in a canonical order."""
+    """What a ``Set`` field reads as, iterated in a canonical order.
+
+    As with ``set``, operators take sets and methods any iterable; both return plain sets.
+    """
 
     __slots__ = ()
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> Any:
+        return set(it)
 
     @abstractmethod
     def to_plain(self) -> list[Any]:
         """Return a JSON-ready copy."""
+
+    @abstractmethod
+    def update(self, *others: Iterable[T]) -> None:
+        """Add all values of ``others``."""
+
+    @abstractmethod
+    def difference_update(self, *others: Iterable[Any]) -> None:
+        """Remove all values of ``others``."""
+
+    @abstractmethod
+    def intersection_update(self, *others: Iterable[Any]) -> None:
+        """Keep only what is in all ``others``."""
+
+    @abstractmethod
+    def symmetric_difference_update(self, other: Iterable[T]) -> None:
+        """Add what is only in ``other``, remove what is in both."""
+
+    def union(self, *others: Iterable[Any]) -> set[Any]:
+        """Return a plain set of the values of this and all ``others``."""
+        return set(self).union(*others)
+
+    def intersection(self, *others: Iterable[Any]) -> set[T]:
+        """Return a plain set of the values in this and in all ``others``."""
+        return set(self).intersection(*others)
+
+    def difference(self, *others: Iterable[Any]) -> set[T]:
+        """Return a plain set of the values in this and in none of ``others``."""
+        return set(self).difference(*others)
+
+    def symmetric_difference(self, other: Iterable[T]) -> set[T]:
+        """Return a plain set of the values in exactly one of the two."""
+        return set(self).symmetric_difference(other)
+
+    def issubset(self, other: Iterable[Any]) -> bool:
+        """Tell whether every value is in ``other``."""
+        return set(self).issubset(other)
+
+    def issuperset(self, other: Iterable[Any]) -> bool:
+        """Tell whether every value of ``other`` is in this."""
+        return set(self).issuperset(other)
+
+    def isdisjoint(self, other: Iterable[Any]) -> bool:
+        """Tell whether no value is in ``other``."""
+        return set(self).isdisjoint(other)
+
+    def copy(self) -> set[T]:
+        """Return a plain set of the values."""
+        return set(self)
+
+    def __or__(self, other: AbstractSet[Any]) -> set[Any]:
+        return {*self, *other} if isinstance(other, AbstractSet) else NotImplemented
+
+    def __ror__(self, other: AbstractSet[Any]) -> set[Any]:
+        return {*other, *self} if isinstance(other, AbstractSet) else NotImplemented
+
+    def __and__(self, other: AbstractSet[Any]) -> set[T]:
+        return set(self).intersection(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    __rand__ = __and__
+
+    def __sub__(self, other: AbstractSet[Any]) -> set[T]:
+        return set(self).difference(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    def __rsub__(self, other: AbstractSet[Any]) -> set[Any]:
+        return set(other).difference(self) if isinstance(other, AbstractSet) else NotImplemented
+
+    def __xor__(self, other: AbstractSet[Any]) -> set[Any]:
+        return set(self) ^ set(other) if isinstance(other, AbstractSet) else NotImplemented
+
+    __rxor__ = __xor__
 
 
 class Kind:
@@ -171,7 +302,7 @@ class Kind:
 
     def _write(self, obj: object, value: Any) -> None:
         if isinstance(value, Kind):  # the dataclass default is the kind itself
-            value = value.default
+            value = value.default and deepcopy(value.default)
         vars(obj)[self._name] = self._plain(value)
 
     def __repr__(self) -> str:

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from crdtstore.actions import ActionCreator
+from crdtstore.errors import ClosedError
 from crdtstore.waitable import Waitable
 
 __all__ = ["Dispatch", "LoopThread", "Middleware", "MiddlewareAPI", "compose", "thunk_middleware"]
@@ -50,12 +52,16 @@ class LoopThread:
         self._name = name
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | None = None  # not alive in a forked child
+        self._stopped = False
 
     def run(self, work: Coroutine[Any, Any, Any]) -> concurrent.futures.Future[Any]:
         """Run a coroutine on this loop."""
         with self._lock:
-            if self._loop is None:
+            if self._stopped:
+                work.close()
+                raise ClosedError("the store is closed: it runs no thunk any more")
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=self._loop.run_forever, name=self._name, daemon=True
@@ -68,6 +74,7 @@ class LoopThread:
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
+            self._stopped = True
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
@@ -96,8 +103,8 @@ def thunk_middleware(loop_thread: LoopThread, extra: Any = None) -> Middleware:
     def middleware(api: MiddlewareAPI) -> Callable[[Dispatch], Dispatch]:
         def layer(proceed: Dispatch) -> Dispatch:
             def handle(action: Any) -> Any:
-                if not callable(action) or isinstance(action, type):
-                    return proceed(action)
+                if not callable(action) or isinstance(action, (type, ActionCreator)):
+                    return proceed(action)  # a creator is a mistake, which the store explains
                 arguments: tuple[Any, ...] = (api.dispatch, api.get_state)
                 if extra is not None and _takes_three(action):
                     arguments = (*arguments, extra)
@@ -121,12 +128,32 @@ def _takes_three(function: Callable[..., Any]) -> bool:
     return True
 
 
+class _LoopFuture(concurrent.futures.Future[Any]):
+    """The result of a coroutine on a running loop, for which that loop must not stand still."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not self.done():
+            try:
+                running = asyncio.get_running_loop()
+            except RuntimeError:
+                running = None
+            if running is self._loop:
+                raise RuntimeError(
+                    "wait() would block the event loop that the thunk runs on, for ever; use await"
+                )
+        return super().result(timeout)
+
+
 def _run(work: Coroutine[Any, Any, Any], loop_thread: LoopThread, name: str) -> Waitable[Any]:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return Waitable(loop_thread.run(work), name)
-    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    future = _LoopFuture(loop)
     task = loop.create_task(work, name=name)
 
     def done(finished: asyncio.Task[Any]) -> None:

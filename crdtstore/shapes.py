@@ -18,13 +18,14 @@ from crdtstore.errors import StateValueError
 from crdtstore.kinds import TextView
 from crdtstore.paths import escape
 from crdtstore.persistent import MISSING, SortedMap, Vector
-from crdtstore.values import ANY, Codec, Encoded, canonical, element_key
+from crdtstore.values import ANY, Codec, Encoded, canonical, element_key, same
 from crdtstore.views import (
     ListSnapshot,
     MapSnapshot,
     SetSnapshot,
     TableSnapshot,
     read_field,
+    read_fields,
     record_class,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "row_base",
     "row_entries",
     "row_texts",
+    "same_state",
 ]
 
 Path = tuple[object, ...]
@@ -283,6 +285,33 @@ def _field_reader(shape: RecordShape, value: Any, path: Path) -> Any:
         return lambda name: value.get(name, MISSING)
     expected = shape.cls.__name__ if shape.cls is not None else "a dict"
     raise StateValueError(path, f"expected {expected}, got {type(value).__name__}: {value!r:.80}")
+
+
+def same_state(shape: Shape, a: Any, b: Any) -> bool:
+    """Tell whether two snapshots of one shape read alike, types included, whatever ``==`` says."""
+    if a is b:
+        return True
+    if isinstance(shape, RecordShape):
+        return all(map(same_state, shape.fields.values(), read_fields(a), read_fields(b)))
+    if isinstance(shape, (SetShape, MapShape)):
+        mine, theirs = _entries(a), _entries(b)
+        return len(mine) == len(theirs) and all(
+            mine_key == their_key and same(value, other)
+            for (mine_key, value), (their_key, other) in zip(
+                mine.items(), theirs.items(), strict=True
+            )
+        )
+    if isinstance(shape, ListShape):
+        return len(a) == len(b) and all(
+            same_state(shape.element, x, y) for x, y in zip(a, b, strict=True)
+        )
+    if isinstance(shape, TableShape):
+        return list(a) == list(b) and all(same_state(shape.element, a[key], b[key]) for key in a)
+    return str(a) == str(b) if isinstance(shape, TextShape) else same(a, b)
+
+
+def _entries(snapshot: SetSnapshot | MapSnapshot) -> SortedMap:
+    return snapshot._items if isinstance(snapshot, SetSnapshot) else snapshot._rows
 
 
 # Rows as they travel

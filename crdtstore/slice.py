@@ -135,12 +135,14 @@ class Slice(Generic[S]):
         kind = f"{self.name}/{name}"
         if name in self.case_reducers:
             raise ShapeError(f"the slice {self.name!r} has a reducer named {name!r} already")
+        if kind in self.cases:
+            raise ShapeError(f"the slice {self.name!r} has a reducer for {kind!r} already")
         if prepare is not None:
-            creator = ActionCreator[..., Any](kind, prepared(kind, prepare), function)
+            creator = ActionCreator[..., Any](kind, prepared(kind, prepare), prepare)
             case: Case = function
         else:
             payload = Payload(function, kind)
-            creator = ActionCreator(kind, payload.pack, function)
+            creator = ActionCreator(kind, payload.pack, function, payload.signature)
             case = payload.case(function)
         self.case_reducers[name] = function
         self._creators[name] = creator

@@ -456,14 +456,18 @@ def kept(old: Any, new: Any) -> Any:
             changed = changed or best is not before
         return new if changed else old
     if isinstance(new, SetSnapshot):
-        return old if _same_items(old._items, new._items) else new
+        items = _kept_items(old._items, new._items)
+        return old if items is old._items else SetSnapshot(items)
     if isinstance(new, MapSnapshot):
-        return old if _same_items(old._rows, new._rows) else new
+        rows = _kept_items(old._rows, new._rows)
+        return old if rows is old._rows else MapSnapshot(rows)
     return old if same(old, new) else new
 
 
-def _same_items(old: SortedMap, new: SortedMap) -> bool:
-    return old == new and all(map(same, old.values(), new.values()))
+def _kept_items(old: SortedMap, new: SortedMap) -> SortedMap:
+    changes = {key: v for key, v in new.items() if not same(old.get(key, ABSENT), v)}
+    changes.update({key: ABSENT for key in old if key not in new})
+    return _evolved(old, changes)
 
 
 def _patch_table(
@@ -508,7 +512,9 @@ def _patch_list(
         return ListSnapshot(after._keys, SortedMap.of(same_rows), root)
     groups = _grouped(dirty, depth)
     order = source.order(root)
-    keys = source.shown(root) if None in groups else before._keys
+    keys = before._keys
+    if None in groups and (shown := source.shown(root)) != keys:
+        keys = shown
     changes: dict[str, Any] = {}
     rows = before._rows
     for key, paths in groups.items():

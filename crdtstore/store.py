@@ -93,16 +93,19 @@ class Store:
         self._closed = False
         self._forked = False
         self._batches = 0
+        self._unbatched: RootState | None = None
+        self._told = 0
         self._listening = False
         self._index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
         self._revision = -1
         self._subscribers: Listeners[Any] = Listeners()
-        self._news: Queue[RootState] = Queue(self._subscribers)
+        self._news: Queue[tuple[int, RootState]] = Queue(self._subscribers)
         self._commit_hooks: Listeners[Commit] = Listeners()
         self._commits: Queue[Commit] = Queue(self._commit_hooks)
         self._durable_hooks: Listeners[Commit] = Listeners()
         self._durable: Queue[Commit] = Queue(self._durable_hooks)
         self._undurable: deque[Commit] = deque()
+        self._durable_lock = threading.Lock()
         self._loop_thread = LoopThread("crdtstore-thunks")
 
         opened = storage.open()
@@ -285,7 +288,7 @@ class Store:
                 if self._durable_hooks:
                     self._undurable.append(commit)
         if self._subscribers and not self._batches:
-            self._news.put(self._state)
+            self._announce()
         self._keeper.after_commit(seq)
 
     def _rebuild(self, slots: Iterable[Slot]) -> None:
@@ -301,23 +304,31 @@ class Store:
             self._commits.drain()
         if self._notify is None:
             self._news.drain()
-        else:
-            self._notify(self._news.drain)
+        elif self._news:
+            try:
+                self._notify(self._news.drain)
+            except Exception:  # a loop that is closed, say
+                logger.exception("notify= failed; the state is committed all the same")
+
+    def _announce(self) -> None:
+        self._told += 1
+        self._news.put((self._told, self._state))
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Notify subscribers once, at the end, for everything dispatched inside."""
         with self._lock:
             self._check()
-            before = self._state
+            if not self._batches:
+                self._unbatched = self._state
             self._batches += 1
         try:
             yield
         finally:
             with self._lock:
                 self._batches -= 1
-                if not self._batches and self._state is not before:
-                    self._news.put(self._state)
+                if not self._batches and self._state is not self._unbatched:
+                    self._announce()
             self._tell()
 
     # Hooks
@@ -339,18 +350,22 @@ class Store:
         """
         if not callable(selector) or not (listener is None or callable(listener)):
             raise TypeError("subscribe takes a listener, or a selector and a listener")
-        if listener is None:
-            plain = selector
-            return self._subscribers.add(lambda state: plain())
-        last = [selector(self._state)]
-        chosen = listener
+        with self._lock:
+            since = self._told  # what waits to be told is older than what this listener knows
+            last = [None if listener is None else selector(self._state)]
 
-        def check(state: RootState) -> None:
+        def check(news: tuple[int, RootState]) -> None:
+            number, state = news
+            if number <= since:
+                return
+            if listener is None:
+                selector()
+                return
             value, previous = selector(state), last[0]
             if value is not previous:
                 last[0] = value
                 if value != previous:
-                    chosen(value, previous)
+                    listener(value, previous)
 
         return self._subscribers.add(check)
 
@@ -372,15 +387,9 @@ class Store:
 
     def _on_durable(self, seq: int) -> None:
         waiting = self._undurable
-        while waiting:
-            try:
-                commit = waiting.popleft()
-            except IndexError:
-                break
-            if commit.seq > seq:
-                waiting.appendleft(commit)
-                break
-            self._durable.put(commit)
+        with self._durable_lock:  # called from the storage's threads and from those that commit
+            while waiting and waiting[0].seq <= seq:
+                self._durable.put(waiting.popleft())
         self._durable.drain()
 
     # Replication
@@ -437,10 +446,9 @@ class Store:
             self._check()
             if self._running:
                 raise DispatchError("merge was called inside a reducer; reducers only change state")
-            known = {name: deltas[name] for name in deltas if name in self._slots}
+            known = {name: _bytes(deltas[name]) for name in deltas if name in self._slots}
             read = {
-                name: self._slots[name].document.inspect(bytes(delta))
-                for name, delta in known.items()
+                name: self._slots[name].document.inspect(delta) for name, delta in known.items()
             }
             applied: list[tuple[str, bytes]] = []
             missing: set[str] = set()
@@ -450,7 +458,7 @@ class Store:
                 for name, delta in known.items():
                     slot = self._slots[name]
                     touched.append(slot)
-                    done, lacks = slot.merge(bytes(delta), read[name], repair=repair)
+                    done, lacks = slot.merge(delta, read[name], repair=repair)
                     applied += [(name, each) for each in done]
                     if done:
                         changed.add(name)
@@ -498,7 +506,11 @@ class Store:
             return
         self._loop_thread.stop()
         self._keeper.stop()
-        self._storage.close()
+        try:
+            self._storage.close()
+        except BaseException:  # not everything is stored yet: it may be tried again
+            self._closed = False
+            raise
         for slot in self._slots.values():
             slot.document.close()
 
@@ -554,6 +566,12 @@ class Store:
         if recorded:
             with self._lock:
                 self._apply(recorded, Action(_PRELOADED))
+
+
+def _bytes(delta: Any) -> bytes:
+    if isinstance(delta, (bytes, bytearray, memoryview)):
+        return bytes(delta)
+    raise TypeError(f"a delta is bytes, got {type(delta).__name__}: {delta!r:.80}")
 
 
 def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:

@@ -54,6 +54,8 @@ Id: TypeAlias = tuple[int, int]
 """(client, clock)"""
 Range: TypeAlias = tuple[int, int, int]
 """(client, first clock, the clock after the last)"""
+Run: TypeAlias = tuple[int, int, int, str]
+"""A range and the root that it was written to"""
 
 _CELLS = "cells"
 _MAX_NUMBER = 2**53 - 1
@@ -65,7 +67,7 @@ _ONE_BYTE = (0x7E, 0x78, 0x79)  # null, true, false
 _FLOAT64, _FLOAT32 = 0x7B, 0x7C
 _TEXT, _OBJECT, _LIST, _BYTES = 0x77, 0x76, 0x75, 0x74
 
-_is_root = re.compile(r"(?:text|list)/[^@#!]+(?:#[0-9a-z]+)?", re.DOTALL).fullmatch
+_is_root = re.compile(r"(?:text|list)/[^@#!]*(?:#[0-9a-z]+)?", re.DOTALL).fullmatch
 _writer = lru_cache(maxsize=4096)(base36)
 _astral = re.compile("[\U00010000-\U0010ffff]").finditer
 _float32 = struct.Struct(">f").unpack_from
@@ -84,7 +86,7 @@ class Update(NamedTuple):
     """
 
     ranges: tuple[Range, ...]
-    runs: tuple[tuple[int, int, int, str], ...]
+    runs: tuple[Run, ...]
     deletions: tuple[Range, ...]
     missing: tuple[Id, ...]
     new: bool
@@ -225,9 +227,10 @@ def read_update(data: bytes, known: Known) -> Update:
         raise UpdateError("utf-8", f"a string is not UTF-8: {error.reason}") from None
 
 
-class _Waiting(NamedTuple):
-    """A block whose origins lie in other sections, or in a block that waits itself."""
+class _Block(NamedTuple):
+    """A block without its root; ``content`` is where in the bytes that begins."""
 
+    client: int
     clock: int
     end: int
     info: int
@@ -239,30 +242,17 @@ class _Waiting(NamedTuple):
 class _Reader:
     """Reads one update: first every byte in its order, then the blocks that had to wait.
 
-    A section is kept as its blocks' first clocks and their roots. A block that has to wait for its
-    root gets it in the second step; until then its content is read as any content.
+    A section is kept as its blocks' first clocks and their roots. A block with origins in other
+    sections, or in a block that waits, gets its root in the second step; until then its content is
+    read as any content.
     """
-
-    __slots__ = (
-        "client",
-        "cuts",
-        "data",
-        "known",
-        "missing",
-        "pairs",
-        "ranges",
-        "raw",
-        "sections",
-        "settling",
-        "waiting",
-    )
 
     def __init__(self, data: bytes, known: Known) -> None:
         self.data = data
         self.known = known
         self.ranges: dict[int, Id] = {}
         self.sections: dict[int, tuple[list[int], list[str | None]]] = {}
-        self.waiting: dict[int, list[_Waiting]] = {}
+        self.waiting: dict[int, list[_Block]] = {}
         self.settling = False
         self.missing: dict[int, int] = {}
         self.pairs: dict[int, list[int]] = {}
@@ -281,7 +271,7 @@ class _Reader:
             self._check_cuts(deletions)
         clocks = self.known.clocks
         ranges: list[Range] = []
-        runs: list[tuple[int, int, int, str]] = []
+        runs: list[Run] = []
         roots: set[str] = set()
         new = False
         for client, (start, end) in self.ranges.items():
@@ -298,16 +288,12 @@ class _Reader:
             for client, start, end in deletions:
                 roots |= self._roots_between(client, start, end)
         missing = tuple(sorted(self.missing.items())) if self.missing else ()
-        pairs = [(client, clock) for client, found in self.pairs.items() for clock in found]
+        pairs = tuple([(client, clock) for client in self.pairs for clock in self.pairs[client]])
+        # fmt: off
         return Update(
-            tuple(ranges),
-            tuple(runs),
-            tuple(deletions),
-            missing,
-            new,
-            frozenset(roots),
-            tuple(pairs),
+            tuple(ranges), tuple(runs), tuple(deletions), missing, new, frozenset(roots), pairs
         )
+        # fmt: on
 
     # Bytes
 
@@ -317,19 +303,18 @@ class _Reader:
         previous = _MAX_NUMBER + 1
         count, i = _varint(data, 0)
         for _ in range(count):
-            blocks, i = _varint(data, i)
-            at = i
-            client, i = _varint(data, i)
+            blocks, at = _varint(data, i)
+            client, i = _varint(data, at)
             if not 0 < client < previous:
                 raise UpdateError("client", f"{client} is 0 or not below the client before it")
             if not blocks:
                 raise UpdateError("empty", f"the section of client {client} has no blocks")
             self.client = previous = client
             self.raw = data[at:i]
-            clock, i = _varint(data, i)
-            first = clock
+            first, i = _varint(data, i)
             if first > clocks.get(client, 0):
                 self.missing[client] = first - 1
+            clock = first
             starts: list[int] = []
             self.sections[client] = starts, []
             for _ in range(blocks):
@@ -345,42 +330,41 @@ class _Reader:
         info = data[i]
         i += 1
         left = right = root = None
-        if info & (_HAS_LEFT | _HAS_RIGHT):
-            if info & _HAS_LEFT:
-                left, i = self._read_id(i)
-            if info & _HAS_RIGHT:
-                right, i = self._read_id(i)
-            root = self._root_from(clock, client, left, right)
+        if info & _HAS_LEFT:
+            left, i = self._read_id(i)
+        if info & _HAS_RIGHT:
+            right, i = self._read_id(i)
+        if left or right:
+            root = self._root_from(client, clock, left, right)
         else:
             if data[i] != 1:
                 raise UpdateError("nested", f"the parent of block {client}:{clock} is no root")
             root, i = _string(data, i + 1)
             if info & _HAS_KEY:
                 key, i = _string(data, i)
-                path, _, writer = key.partition("@")
-                if root != _CELLS or not path or writer != _writer(client):
+                _, _, writer = key.partition("@")
+                if root != _CELLS or writer != _writer(client):
                     raise UpdateError("key", f"client {client} writes {key!r} in {root!r}")
             elif not _is_root(root):
                 raise UpdateError("root", f"{root!r} is no root of a slice, or lacks a key")
-        content = i
-        end, i = self._read_content(root, info, clock, i)
-        self.sections[client][1].append(root)
-        if root is not None:
-            self._check_block(client, root, clock, end, info, left, right)
+        end, past = self._read_content(root, info, clock, i)
+        block = _Block(client, clock, end, info, left, right, i)
+        if root is None:
+            self.waiting.setdefault(client, []).append(block)
         else:
-            late = _Waiting(clock, end, info, left, right, content)
-            self.waiting.setdefault(client, []).append(late)
-        return end, i
+            self._check_block(root, block)
+        self.sections[client][1].append(root)
+        return end, past
 
     def _read_id(self, i: int) -> tuple[Id, int]:
-        raw = self.raw
-        if self.data.startswith(raw, i):
+        """Read a client and the number that follows it."""
+        if self.data.startswith(self.raw, i):
             client = self.client
-            i += len(raw)
+            i += len(self.raw)
         else:
             client, i = _varint(self.data, i)
-            if not client:
-                raise UpdateError("client", "an origin names client 0")
+        if not client:
+            raise UpdateError("client", "a client is 0")
         clock, i = _varint(self.data, i)
         return (client, clock), i
 
@@ -414,17 +398,12 @@ class _Reader:
         previous = 0
         count, i = _varint(data, i)
         for _ in range(count):
-            if data.startswith(self.raw, i):
-                client = self.client
-                i += len(self.raw)
-            else:
-                client, i = _varint(data, i)
+            (client, ranges), i = self._read_id(i)
             if client <= previous:
                 raise UpdateError("client", f"deletions of client {client} come out of order")
-            previous = client
-            ranges, i = _varint(data, i)
             if not ranges:
                 raise UpdateError("empty", f"client {client} is listed without deletions")
+            previous = client
             end = -1
             for _ in range(ranges):
                 start, i = _varint(data, i)
@@ -445,20 +424,17 @@ class _Reader:
             if not first <= clock < end:
                 self.missing[client] = max(clock, self.missing.get(client, 0))
 
-    def _root_from(self, clock: int, client: int, left: Id | None, right: Id | None) -> str | None:
+    def _root_from(self, client: int, clock: int, left: Id | None, right: Id | None) -> str | None:
         """Return the root that a block has from its origins, ``None`` while they have none."""
-        if left is None or right is None:
-            return self._root_at(clock, client, left or right)
-        root, other = self._root_at(clock, client, left), self._root_at(clock, client, right)
-        if root is None or other is None:
+        roots = [self._root_at(client, clock, *origin) for origin in (left, right) if origin]
+        if None in roots:
             return None
-        if root != other or left == right:
+        if roots[0] != roots[-1] or left == right:
             raise UpdateError("origin", f"the origins of {client}:{clock} do not fit together")
-        return root
+        return roots[0]
 
-    def _root_at(self, clock: int, client: int, origin: Id | None) -> str | None:
-        assert origin is not None
-        other, at = origin
+    def _root_at(self, client: int, clock: int, other: int, at: int) -> str | None:
+        """Return the root of the origin ``other:at`` of the block ``client:clock``."""
         if other == client and at >= clock:
             raise UpdateError("origin", f"block {client}:{clock} comes after its own clock {at}")
         if at < self.known.clocks.get(other, 0):
@@ -469,16 +445,8 @@ class _Reader:
                 return roots[bisect_right(starts, at) - 1]
         return None
 
-    def _check_block(
-        self,
-        client: int,
-        root: str,
-        clock: int,
-        end: int,
-        info: int,
-        left: Id | None,
-        right: Id | None,
-    ) -> None:
+    def _check_block(self, root: str, block: _Block) -> None:
+        client, clock, end, info, left, right, _ = block
         kind = info & 0x1F
         if root == _CELLS:
             if right or (left and left[0] != client) or kind == _STRING:
@@ -507,16 +475,11 @@ class _Reader:
             client = ready.pop()
             blocks = self.waiting[client]
             while blocks:
-                block = blocks[-1]
-                for origin in (block.left, block.right):
-                    if origin and origin[0] != client and self._waits(*origin):
-                        heappush(asleep.setdefault(origin[0], []), (origin[1], client))
-                        break
-                else:
-                    blocks.pop()
-                    self._settle_block(client, block)
-                    continue
-                break
+                origin = self._waits_for(blocks[-1])
+                if origin:
+                    heappush(asleep.setdefault(origin[0], []), (origin[1], client))
+                    break
+                self._settle_block(blocks.pop())
             front = blocks[-1].clock if blocks else _CLOCK_END
             sleepers = asleep.get(client, [])
             while sleepers and sleepers[0][0] < front:
@@ -524,26 +487,28 @@ class _Reader:
         if any(self.waiting.values()):
             raise UpdateError("cycle", "sections wait for one another")
 
-    def _waits(self, client: int, clock: int) -> bool:
-        """Tell if a clock is carried but its section has not been settled so far."""
-        blocks = self.waiting.get(client)
-        if not blocks or clock < max(blocks[-1].clock, self.known.clocks.get(client, 0)):
-            return False
-        return clock < self.ranges[client][1]
+    def _waits_for(self, block: _Block) -> Id | None:
+        """Return an origin that is carried but was not settled so far."""
+        for origin in (block.left, block.right):
+            if origin and origin[0] != block.client and (ahead := self.waiting.get(origin[0])):
+                client, clock = origin
+                start = max(ahead[-1].clock, self.known.clocks.get(client, 0))
+                if start <= clock < self.ranges[client][1]:
+                    return origin
+        return None
 
-    def _settle_block(self, client: int, block: _Waiting) -> None:
-        clock, end, info, left, right, content = block
+    def _settle_block(self, block: _Block) -> None:
+        client, clock, _, info, left, right, content = block
         for origin in (left, right):
             if origin:
                 self._need(*origin)
-        root = self._root_from(clock, client, left, right)
-        if root is None:
-            return  # something is missing
-        starts, roots = self.sections[client]
-        roots[bisect_left(starts, clock)] = root
-        if info & 0x1F == _ANY:
-            self._read_content(root, info, clock, content)
-        self._check_block(client, root, clock, end, info, left, right)
+        root = self._root_from(client, clock, left, right)
+        if root:  # else something is missing
+            starts, roots = self.sections[client]
+            roots[bisect_left(starts, clock)] = root
+            if info & 0x1F == _ANY:
+                self._read_content(root, info, clock, content)
+            self._check_block(root, block)
 
     def _check_cuts(self, deletions: list[Range]) -> None:
         carried = {client: frozenset(pairs) for client, pairs in self.pairs.items()}
@@ -552,18 +517,17 @@ class _Reader:
             if self.known.cuts_pair(client, clock) or clock in carried.get(client, ()):
                 raise UpdateError("surrogate", f"a cut at {client}:{clock} halves a character")
 
-    def _runs_of(self, client: int, start: int, end: int) -> list[tuple[int, int, int, str]]:
+    def _runs_of(self, client: int, start: int, end: int) -> list[Run]:
         starts, roots = self.sections[client]
         if roots.count(roots[0]) == len(roots):
             return [(client, start, end, cast(str, roots[0]))]
-        runs: list[tuple[int, int, int, str]] = []
+        runs: list[Run] = []
         for first, root in zip(reversed(starts), reversed(roots), strict=True):
             if runs and runs[-1][3] == root:
                 end = runs.pop()[2]
             runs.append((client, first, end, cast(str, root)))
             end = first
-        runs.reverse()
-        return runs
+        return runs[::-1]
 
     def _roots_between(self, client: int, start: int, end: int) -> set[str]:
         found = self.known.roots_between(client, start, end)
@@ -571,7 +535,7 @@ class _Reader:
         if end > have:
             starts, roots = self.sections[client]
             first = bisect_right(starts, max(start, have)) - 1
-            found.update(root for root in roots[first : bisect_left(starts, end)] if root)
+            found.update([cast(str, root) for root in roots[first : bisect_left(starts, end)]])
         return found
 
 
@@ -603,6 +567,8 @@ def _varint(data: bytes, i: int) -> tuple[int, int]:
 def _string(data: bytes, i: int) -> tuple[str, int]:
     length, i = _varint(data, i)
     end = i + length
+    if end > len(data):
+        raise IndexError
     return data[i:end].decode(), end
 
 

@@ -8,6 +8,8 @@ all the others the same objects, which is what ``is`` comparisons in selectors r
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache
@@ -25,9 +27,11 @@ __all__ = [
     "Record",
     "SetSnapshot",
     "TableSnapshot",
+    "comparisons",
     "fields_of",
     "plain",
     "read_field",
+    "read_fields",
     "record_class",
     "replace_field",
 ]
@@ -82,17 +86,28 @@ class Record(FrozenRecord, Mapping[str, Any]):
     def __delitem__(self, key: str) -> None:
         raise frozen_error()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        mine = self._crdt_values
+        return self is other or (
+            len(mine) == len(other)
+            and all(name in other and value == other[name] for name, value in mine.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"Record({self._crdt_values!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Record, (self._crdt_values,))
+        return (_restore, (None, tuple(self._crdt_values), tuple(self._crdt_values.values())))
 
     def __copy__(self) -> dict[str, Any]:
         return dict(self._crdt_values)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
-        return {name: plain(value) for name, value in self._crdt_values.items()}
+        return {name: _mutable(value) for name, value in self._crdt_values.items()}
 
     def to_plain(self) -> Any:
         """Return a JSON-ready copy."""
@@ -106,7 +121,9 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
     ``cls`` is the user's dataclass, or ``None`` for a record declared by a dict.
     """
     if cls is None:
-        return lambda values: Record(dict(zip(names, values, strict=True)))
+        hidden = {name: _item(name) for name in names if hasattr(Record, name)}
+        kind = type("Record", (Record,), {"__slots__": (), **hidden}) if hidden else Record
+        return lambda values: kind(dict(zip(names, values, strict=True)))
     namespace: dict[str, Any] = {
         "__slots__": names,
         "__module__": cls.__module__,
@@ -120,10 +137,8 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
         "__reduce__": _reduce,
         "__copy__": _copy,
         "__deepcopy__": _deepcopy,
+        **comparisons(cls),
     }
-    if cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
-        namespace["__eq__"] = _equal
-        namespace["__hash__"] = None
     frozen: Any = type(cls)(cls.__name__, (FrozenRecord, cls), namespace)
     setters = [frozen.__dict__[name].__set__ for name in names]
     new = object.__new__
@@ -144,6 +159,45 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
     return build
 
 
+def _item(name: str) -> property:
+    """Let a field that is named like a method of mappings, ``items`` say, hide it."""
+    return property(lambda record: record._crdt_values[name])
+
+
+def comparisons(cls: type) -> dict[str, Any]:
+    """Return the methods by which snapshots and drafts of ``cls`` compare.
+
+    Those that ``@dataclass`` generates want two instances of the very same class; in their place
+    these take an instance of ``cls``, a draft or a snapshot. A user's own methods are left alone.
+    """
+    names = tuple(field.name for field in dataclasses.fields(cls) if field.compare)
+
+    def comparison(compare: Callable[[Any, Any], bool]) -> Any:
+        def method(self: Any, other: object) -> Any:
+            if not isinstance(other, cls):
+                return NotImplemented
+            mine = tuple([getattr(self, name) for name in names])
+            return compare(mine, tuple([getattr(other, name) for name in names]))
+
+        return method
+
+    made = {
+        name: comparison(getattr(operator, name)) for name in _COMPARED if _generated(cls, name)
+    }
+    if "__eq__" in made:
+        return {**made, "__hash__": None}
+    return {**made, "__eq__": cls.__eq__, "__hash__": cls.__hash__}
+
+
+_COMPARED = ("__eq__", "__lt__", "__le__", "__gt__", "__ge__")
+
+
+def _generated(cls: type, name: str) -> bool:
+    """Tell a method that ``@dataclass`` wrote from one that the user did."""
+    code = getattr(getattr(cls, name), "__code__", None)
+    return code is not None and code.co_filename == "<string>"
+
+
 def fields_of(record: Any) -> tuple[tuple[str, Any], ...]:
     """Return the (name, value) pairs of a record snapshot, in declaration order."""
     if isinstance(record, Record):
@@ -153,15 +207,21 @@ def fields_of(record: Any) -> tuple[tuple[str, Any], ...]:
 
 def read_field(record: Any, name: str) -> Any:
     """Read one field of a record snapshot."""
-    return record._crdt_values[name] if type(record) is Record else getattr(record, name)
+    return record._crdt_values[name] if isinstance(record, Record) else getattr(record, name)
+
+
+def read_fields(record: Any) -> tuple[Any, ...]:
+    """Read all fields of a record snapshot, in declaration order."""
+    if isinstance(record, Record):
+        return tuple(record._crdt_values.values())
+    values: tuple[Any, ...] = record._crdt_read(record)
+    return values
 
 
 def replace_field(record: Any, name: str, value: Any) -> Any:
     """Return ``record`` with one field replaced, all others the same objects."""
-    if type(record) is Record:
-        values = dict(record._crdt_values)
-        values[name] = value
-        return Record(values)
+    if isinstance(record, Record):
+        return type(record)({**record._crdt_values, name: value})
     copied = list(record._crdt_read(record))
     copied[record._crdt_names.index(name)] = value
     return record._crdt_build(copied)
@@ -171,7 +231,7 @@ def _reduce(self: Any) -> tuple[Any, ...]:
     return (_restore, (self._crdt_class, self._crdt_names, self._crdt_read(self)))
 
 
-def _restore(cls: type, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+def _restore(cls: type | None, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return record_class(cls, names)(values)
 
 
@@ -198,21 +258,15 @@ def _thawed(record: Any, copy: Callable[[Any], Any]) -> Any:
 
 def _mutable(value: Any) -> Any:
     """Copy state deeply, with records as ordinary instances of the user's classes."""
-    if isinstance(value, FrozenRecord) and not isinstance(value, Record):
+    if isinstance(value, Record):
+        return {name: _mutable(item) for name, item in value._crdt_values.items()}
+    if isinstance(value, FrozenRecord):
         return _thawed(value, _mutable)
     if isinstance(value, ListView):
         return [_mutable(item) for item in value]
     if isinstance(value, TableView):
         return {key: _mutable(item) for key, item in value.items()}
     return plain(value)
-
-
-def _equal(self: Any, other: object) -> Any:
-    if self is other:
-        return True
-    if not isinstance(other, self._crdt_class):
-        return NotImplemented
-    return all(getattr(self, name) == getattr(other, name) for name in self._crdt_names)
 
 
 def plain(value: Any) -> Any:
@@ -254,7 +308,7 @@ class ListSnapshot(ListView[Any]):
         if isinstance(index, slice):
             rows = self._rows
             return [rows[key] for key in list(self._keys)[index]]
-        return self._rows[self._keys[index]]
+        return self._rows[self._keys[operator.index(index)]]
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -274,12 +328,6 @@ class ListSnapshot(ListView[Any]):
             a is b or a == b for a, b in zip(self, other, strict=True)
         )
 
-    def __add__(self, other: Iterable[Any]) -> list[Any]:
-        return [*self, *other] if isinstance(other, (list, ListView)) else NotImplemented
-
-    def __radd__(self, other: Iterable[Any]) -> list[Any]:
-        return [*other, *self] if isinstance(other, list) else NotImplemented
-
     def __repr__(self) -> str:
         return repr(list(self))
 
@@ -290,10 +338,6 @@ class ListSnapshot(ListView[Any]):
         if key not in self._rows:
             raise KeyError(key)
         return list(self._keys).index(key)
-
-    def copy(self) -> list[Any]:
-        """Return a plain list of the elements."""
-        return list(self)
 
     def to_plain(self) -> list[Any]:
         return cast("list[Any]", to_plain(self))
@@ -399,10 +443,6 @@ class SetSnapshot(SetView[Any]):
     def __init__(self, items: SortedMap) -> None:
         self._items = items
 
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> Any:
-        return set(it)
-
     def __contains__(self, value: object) -> bool:
         try:
             return element_key(value, ()) in self._items
@@ -422,30 +462,6 @@ class SetSnapshot(SetView[Any]):
 
     def __repr__(self) -> str:
         return "{" + ", ".join(map(repr, self)) + "}" if self._items else "set()"
-
-    def union(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values of this and all ``others``."""
-        return set(self).union(*others)
-
-    def intersection(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values in this and in all ``others``."""
-        return set(self).intersection(*others)
-
-    def difference(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values in this and in none of ``others``."""
-        return set(self).difference(*others)
-
-    def issubset(self, other: Iterable[Any]) -> bool:
-        """Tell whether every value is in ``other``."""
-        return set(self).issubset(other)
-
-    def issuperset(self, other: Iterable[Any]) -> bool:
-        """Tell whether every value of ``other`` is in this."""
-        return set(self).issuperset(other)
-
-    def copy(self) -> set[Any]:
-        """Return a plain set of the values."""
-        return set(self)
 
     def to_plain(self) -> list[Any]:
         return cast("list[Any]", to_plain(self))

@@ -26,7 +26,7 @@ from crdtstore.cells import (
     number,
     total,
 )
-from crdtstore.changes import ABSENT, Add, Change, Insert, Move, Path, Put, Remove, Splice
+from crdtstore.changes import ABSENT, Add, Arrange, Change, Insert, Move, Path, Put, Remove, Splice
 from crdtstore.order import Occurrence, Order
 from crdtstore.paths import base36, below, list_root, split, text_root
 from crdtstore.persistent import SortedMap
@@ -113,8 +113,8 @@ class Target(Protocol):
     def insert_occurrence(self, root: str, index: int, item: Occurrence) -> None:
         """Put an occurrence at an array index."""
 
-    def delete_occurrence(self, root: str, index: int) -> Occurrence:
-        """Delete the occurrence at an array index."""
+    def delete_occurrences(self, root: str, index: int, count: int) -> list[Occurrence]:
+        """Delete the occurrences from an array index on."""
 
     def plant(self, genesis: Genesis) -> None:
         """Write a default's content, unless it is there."""
@@ -151,9 +151,49 @@ def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Loca
     return Located(shape, places, default, None, len(path)), fixed
 
 
-def write(doc: Target, change: Change, now: int) -> None:
-    """Write one change at ``now`` ms."""
-    _WRITERS[type(change)](doc, change, now)
+def write(doc: Target, changes: Iterable[Change], now: int) -> None:
+    """Write changes at ``now`` ms, one after another.
+
+    Inserts and removals of one list that follow each other are done together: their occurrences
+    then lie side by side in the document, which otherwise slows down with every one.
+    """
+    run: list[Any] = []
+    for change in changes:
+        if run and (type(change) is not type(run[0]) or change.path[:-1] != run[0].path[:-1]):
+            _write_run(doc, run, now)
+            run = []
+        if type(change) is Insert or (type(change) is Remove and change.encoded is None):
+            run.append(change)
+        else:
+            _WRITERS[type(change)](doc, change, now)
+    if run:
+        _write_run(doc, run, now)
+
+
+def _write_run(doc: Target, run: list[Any], now: int) -> None:
+    """Write several inserts, or several removals, of the rows of one table or list."""
+    path = run[0].path[:-1]
+    shape, places, default, _, _ = doc.locate(path)
+    container = places[0][0]
+    if isinstance(shape, ListShape):
+        _seed_list(doc, shape, container, default, now)
+        root = list_root(container, list_hash(container, default, doc.cells) or "")
+        if isinstance(run[0], Insert):
+            _insert_elements(doc, shape, container, root, run, now)
+        else:
+            for change in run:
+                _clear_row(doc, below(container, change.path[-1]), virtual=False)
+            _delete_occurrences(doc, root, {change.path[-1] for change in run})
+        doc.mark(split(container))
+    else:
+        rows = cast("TableShape", shape)
+        for change in run:
+            if isinstance(change, Insert):
+                _insert_row(doc, rows, container, default, change, now)
+            else:
+                _remove_row(doc, container, change.path[-1], default, now)
+    for change in run:
+        doc.mark((*split(container), change.path[-1]))
 
 
 def _stamp(doc: Target, places: list[Place], now: int) -> int:
@@ -232,7 +272,7 @@ def _splice(doc: Target, change: Splice, now: int) -> None:
     doc.mark(split(path))
 
 
-def _remove(doc: Target, change: Remove, now: int) -> None:
+def _remove_entry(doc: Target, change: Remove, now: int) -> None:
     path, key = change.path[:-1], change.path[-1]
     shape, places, default, _, _ = _found(doc, path, now)
     if isinstance(shape, (MapShape, SetShape)):
@@ -247,19 +287,13 @@ def _remove(doc: Target, change: Remove, now: int) -> None:
                 _drop_all(doc, place[0])
         doc.mark(split(entries[0][0]))
         return
-    container = places[0][0]
+
+
+def _remove_row(doc: Target, container: str, key: str, default: Any, now: int) -> None:
     row_path = below(container, key)
-    if isinstance(shape, ListShape):
-        _seed_list(doc, shape, container, default, now)
-        _clear_row(doc, row_path, virtual=False)
-        root = list_root(container, list_hash(container, default, doc.cells) or "")
-        _delete_occurrences(doc, root, doc.follow(root), key)
-        doc.mark(split(container))
-    else:
-        seen = _clear_row(doc, row_path, virtual=key in default)
-        if key in default:
-            doc.put(row_path, (next_stamp(now, (), seen), doc.writer, REMOVED, None))
-    doc.mark((*split(container), key))
+    seen = _clear_row(doc, row_path, virtual=key in default)
+    if key in default:  # rule 6
+        doc.put(row_path, (next_stamp(now, (), seen), doc.writer, REMOVED, None))
 
 
 def _clear_row(doc: Target, row_path: str, *, virtual: bool) -> Cells:
@@ -277,16 +311,18 @@ def _clear_row(doc: Target, row_path: str, *, virtual: bool) -> Cells:
     return cells
 
 
-def _insert(doc: Target, change: Insert, now: int) -> None:
-    path, key = change.path[:-1], change.path[-1]
-    found = doc.locate(path)
-    shape = cast("ListShape | TableShape", found.shape)
-    container = found.places[0][0]
+def _insert_row(
+    doc: Target,
+    shape: ListShape | TableShape,
+    container: str,
+    default: Any,
+    change: Insert,
+    now: int,
+) -> tuple[int, str]:
+    """Open a fresh incarnation of a row (rule 4); return its stamp and name."""
+    key = change.path[-1]
     row_path = below(container, key)
-    if isinstance(shape, ListShape):
-        _seed_list(doc, shape, container, found.default, now)
-    virtual = isinstance(shape, TableShape) and key in found.default
-    seen = _clear_row(doc, row_path, virtual=virtual)
+    seen = _clear_row(doc, row_path, virtual=key in default)
     inc = doc.new_incarnation()
     stamp = next_stamp(now, (), seen)
     doc.put(row_path, (stamp, doc.writer, row_base(shape.element, change.row), inc))
@@ -295,38 +331,78 @@ def _insert(doc: Target, change: Insert, now: int) -> None:
         doc.splice(text_root(at), 0, 0, text)
     for at, encoded in row_entries(shape.element, change.row, place):
         doc.put(at, (stamp, doc.writer, encoded, None))
-    if isinstance(shape, ListShape):  # rule 7: base and occurrence in one transaction
-        root = list_root(container, list_hash(container, found.default, doc.cells) or "")
-        order = doc.follow(root)
-        _delete_occurrences(doc, root, order, key)
-        item = (key, inc, stamp, doc.writer)
-        doc.insert_occurrence(root, order.index_after(change.after), item)
-        doc.mark(split(container))
-    doc.mark((*split(container), key))
+    return stamp, inc
+
+
+def _insert_elements(
+    doc: Target, shape: ListShape, container: str, root: str, run: list[Insert], now: int
+) -> None:
+    """Insert list elements: their rows, then their occurrences (rule 7)."""
+    opened = [_insert_row(doc, shape, container, (), change, now) for change in run]
+    order = doc.follow(root)
+    again = {change.path[-1] for change in run if order.positions_of(change.path[-1])}
+    if again:
+        _delete_occurrences(doc, root, again)
+    before: str | None = None
+    index = 0
+    for change, (stamp, inc) in zip(run, opened, strict=True):
+        follows = before is not None and change.after == before
+        index = index + 1 if follows else order.index_after(change.after)
+        doc.insert_occurrence(root, index, (change.path[-1], inc, stamp, doc.writer))
+        before = change.path[-1]
 
 
 def _move(doc: Target, change: Move, now: int) -> None:
     path, key = change.path[:-1], change.path[-1]
+    _move_elements(doc, path, [key], now, lambda order: order.index_after(change.after))
+
+
+def _arrange(doc: Target, change: Arrange, now: int) -> None:
+    _move_elements(doc, change.path, list(change.keys), now, lambda order: 0)
+
+
+def _move_elements(
+    doc: Target, path: Path, keys: list[str], now: int, find: Callable[[Order], int]
+) -> None:
+    """Move list elements so that they lie side by side, in the order of ``keys``."""
     found = doc.locate(path)
     shape = cast("ListShape", found.shape)
     container = found.places[0][0]
     _seed_list(doc, shape, container, found.default, now)
-    bases = bases_of(shape.element, doc.cells.get(below(container, key), ()))
-    if not bases:
-        raise KeyError(key)
     root = list_root(container, list_hash(container, found.default, doc.cells) or "")
     order = doc.follow(root)
-    gone = _delete_occurrences(doc, root, order, key)
-    seen = [*bases, *[(item[2], item[3], None, None) for item in gone]]
-    stamp = next_stamp(now, (), seen)
-    item = (key, bases[0][3] or "", stamp, doc.writer)
-    doc.insert_occurrence(root, order.index_after(change.after), item)
+    gone: dict[str, list[Cell]] = {}
+    for key, _, stamp, writer in _delete_occurrences(doc, root, set(keys)):
+        gone.setdefault(key, []).append((stamp, writer, None, None))
+    index = find(order)
+    for offset, key in enumerate(keys):
+        bases = bases_of(shape.element, doc.cells.get(below(container, key), ()))
+        if not bases:
+            raise KeyError(key)
+        stamp = next_stamp(now, (), [*bases, *gone.get(key, ())])
+        item = (key, bases[0][3] or "", stamp, doc.writer)
+        doc.insert_occurrence(root, index + offset, item)
+        doc.mark((*split(container), key))
     doc.mark(split(container))
-    doc.mark((*split(container), key))
 
 
-def _delete_occurrences(doc: Target, root: str, order: Order, key: str) -> list[Occurrence]:
-    return [doc.delete_occurrence(root, index) for index in order.positions_of(key)]
+def _delete_occurrences(doc: Target, root: str, keys: set[str]) -> list[Occurrence]:
+    """Delete all occurrences of these elements, those side by side at once."""
+    order = doc.follow(root)
+    if len(keys) == 1:
+        positions = order.positions_of(next(iter(keys)))
+    else:
+        items = order.items
+        positions = [i for i in range(len(items) - 1, -1, -1) if items[i][0] in keys]
+    gone: list[Occurrence] = []
+    start = 0
+    while start < len(positions):  # from the end of the list to its front
+        stop = start + 1
+        while stop < len(positions) and positions[stop] == positions[stop - 1] - 1:
+            stop += 1
+        gone += doc.delete_occurrences(root, positions[stop - 1], stop - start)
+        start = stop
+    return gone
 
 
 def _seed_list(doc: Target, shape: ListShape, path: str, default: Any, now: int) -> None:
@@ -374,7 +450,7 @@ _WRITERS: dict[type, Callable[[Any, Any, int], None]] = {
     Put: _put,
     Add: _add,
     Splice: _splice,
-    Remove: _remove,
-    Insert: _insert,
+    Remove: _remove_entry,
     Move: _move,
+    Arrange: _arrange,
 }

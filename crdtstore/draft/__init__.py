@@ -11,11 +11,11 @@ from collections.abc import Callable
 from inspect import iscoroutine
 from typing import Any
 
-from crdtstore.changes import Add, Change, Put
+from crdtstore.changes import Add, Change, Path, Put
 from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
 from crdtstore.draft.lists import ListDraft
-from crdtstore.draft.records import RecordDraft, assign, open_record, open_text
-from crdtstore.draft.scope import Opener, Scope, display
+from crdtstore.draft.records import RecordDraft, assign, open_record, open_text, read, write
+from crdtstore.draft.scope import Lent, Opener, Scope, display
 from crdtstore.draft.texts import TextDraft, TextPlace
 from crdtstore.errors import ReducerError
 from crdtstore.shapes import (
@@ -30,8 +30,10 @@ from crdtstore.shapes import (
     TextShape,
     check_number,
     freeze_element,
+    same_state,
 )
 from crdtstore.values import freeze, same
+from crdtstore.views import read_field
 
 __all__ = ["current", "original", "record"]
 
@@ -59,7 +61,7 @@ def record(
     then. Raises ``ReducerError`` for a reducer that both mutates its draft and returns a state, or
     is a coroutine; ``StateValueError`` for a value that state cannot hold.
     """
-    scope = Scope(token, _OPENERS, root)
+    scope = Scope(token, _OPENERS, _catch_up, root)
     try:
         opener = _OPENERS.get(type(shape))
         if opener is None:
@@ -68,7 +70,7 @@ def record(
         result = reducer(draft.view() if type(draft) is TextPlace else draft)
         if result is not None and result is not draft:
             _assign_result(scope, draft, result)
-        return scope.finish()
+        return _finish(scope, draft)
     finally:
         scope.revoke()
 
@@ -82,15 +84,56 @@ def _assign_result(scope: Scope, draft: Any, result: Any) -> None:
         )
     if isinstance(result, TextDraft) and result._place is draft:
         return
-    if scope.changes or scope.finish():
+    if scope.changes or _finish(scope, draft):
         raise ReducerError(
             f"a reducer of {scope.root!r} changed its draft and also returned a value "
             f"({type(result).__name__}); mutate the draft or return a new state, never both"
         )
-    if type(draft) is TextPlace:
-        draft.assign(result)
-    else:
-        assign(draft, result)
+    scope.lending = False
+    assign(draft, result)
+
+
+def _finish(scope: Scope, draft: Any) -> list[Change]:
+    """Record what was done late to objects that had been put into the state; return all changes."""
+    for path, lent in list(scope.lent.items()):
+        if isinstance(lent.shape, RecordShape) and not _edited(scope, path, lent):
+            continue
+        place = draft
+        for segment in path:
+            if path not in scope.lent:  # gone with what it was in
+                break
+            place = _inside(place, segment)
+        else:
+            if path in scope.lent:
+                _catch_up(scope, path, place)
+    return scope.finish()
+
+
+def _edited(scope: Scope, path: Path, lent: Lent) -> bool:
+    now = freeze_element(lent.shape, lent.value, (scope.root, *path))
+    return not same_state(lent.shape, lent.then, now)
+
+
+def _inside(place: Any, segment: str) -> Any:
+    if isinstance(place, RecordDraft):
+        return read(place, segment)
+    return place.element(segment) if isinstance(place, ListDraft) else place[segment]
+
+
+def _catch_up(scope: Scope, path: Path, draft: Any) -> None:
+    """Bring a draft up to date with the object that was put into its place."""
+    lent = scope.lent[path]
+    if not isinstance(draft, RecordDraft):
+        draft.catch_up(lent)
+        return
+    now = freeze_element(lent.shape, lent.value, (scope.root, *path))
+    if same_state(lent.shape, lent.then, now):
+        return
+    scope.lent[path] = lent._replace(then=now)
+    for name, field in lent.shape.fields.items():
+        value = read_field(now, name)
+        if not same_state(field, read_field(lent.then, name), value):
+            write(draft, name, field, value)
 
 
 def _record_value(scope: Scope, shape: Any, state: Any, result: Any) -> list[Change]:
@@ -139,5 +182,5 @@ def _opened(draft: Any) -> tuple[Scope, Any, Any] | None:
     if isinstance(draft, TextDraft):
         return draft._place.scope, None, draft._place.base
     if isinstance(draft, (ListDraft, TableDraft, MapDraft, SetDraft)):
-        return draft.scope, draft._shape, draft.base
+        return draft.scope, draft.shape, draft.base
     return None

@@ -7,17 +7,25 @@ snapshots, new entries included.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from typing import Any, cast
 
 from crdtstore.changes import ABSENT, Insert, Path, Put, Remove
-from crdtstore.draft.records import detach, open_record
-from crdtstore.draft.scope import Scope, display
+from crdtstore.draft.records import detach, lend_row, open_record
+from crdtstore.draft.scope import THAWED, Lent, Scope, display
 from crdtstore.errors import StateValueError
 from crdtstore.kinds import MapView, SetView, TableView
 from crdtstore.persistent import SortedMap
-from crdtstore.shapes import MapShape, SetShape, TableShape, check_key, freeze_element
+from crdtstore.shapes import (
+    MapShape,
+    SetShape,
+    TableShape,
+    check_key,
+    freeze_element,
+    same_state,
+)
 from crdtstore.values import element_key, same, to_plain
 
 __all__ = ["MapDraft", "SetDraft", "TableDraft"]
@@ -49,22 +57,28 @@ class _Entries:
     def now(self) -> SortedMap:
         return self.base.evolve(self.over) if self.over else self.base
 
+    def twin(self) -> _Entries:
+        twin = _Entries(self.base)
+        twin.over = dict(self.over)
+        twin.size = self.size
+        return twin
+
 
 class _MappingDraft:
     """What drafts of tables and maps share."""
 
-    __slots__ = ("_entries", "_path", "_shape", "base", "scope")
+    __slots__ = ("_entries", "path", "shape", "base", "scope")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, scope: Scope, shape: Any, path: Path, base: Any) -> None:
         self.scope = scope
-        self._shape = shape
-        self._path = path
+        self.shape = shape
+        self.path = path
         self.base = base
         self._entries = _Entries(base._rows)
 
     def _where(self, *more: object) -> tuple[object, ...]:
-        return (self.scope.root, *self._path, *more)
+        return (self.scope.root, *self.path, *more)
 
     def __contains__(self, key: object) -> bool:
         self.scope.check()
@@ -92,34 +106,53 @@ class _MappingDraft:
         mine = cast("Mapping[str, Any]", self)
         return repr({key: mine[key] for key in mine})
 
-    def copy(self) -> dict[str, Any]:
-        """Return a plain dict of the entries."""
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return the entry at ``key``, put there if there was none: the state's own, to be edited."""
+        mine = cast("Any", self)
+        if key not in mine:
+            mine[key] = default
+        return mine[key]
+
+    def __copy__(self) -> dict[str, Any]:
         return dict(cast("Mapping[str, Any]", self))
 
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return self.copy() | dict(other) if isinstance(other, Mapping) else NotImplemented
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {key: deepcopy(value) for key, value in cast("Any", self).items()}
 
-    def __ior__(self, other: Any) -> Any:  # type: ignore[misc] # a draft stays a draft
-        cast("Any", self).update(other)
-        return self
+    def __reduce__(self) -> Any:
+        raise TypeError("a draft cannot be pickled; take current(draft)")
 
     def to_plain(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""
         return cast("dict[str, Any]", to_plain(self))
 
-    def _assign(self, value: Any) -> None:
+    def assign(self, value: Any) -> None:
+        """Make the entries equal those of ``value``."""
         if not isinstance(value, Mapping):
             raise StateValueError(
                 self._where(), f"expected a mapping, got {type(value).__name__}: {value!r:.80}"
             )
-        mine = cast("Any", self)
-        new = dict(value)
+        new = {key: value[key] for key in value}
         for key in new:
             check_key(key, self._where())
-        for key in list(mine):
-            if key not in new:
-                del mine[key]
-        mine.update(new)
+        self._change(self, new)
+        if isinstance(value, (dict, _MappingDraft)):
+            self.scope.lend(self.path, Lent(self.shape, value, new))
+
+    def catch_up(self, lent: Lent) -> None:
+        """Take over what was done to the dict that was assigned to this place."""
+        new = {key: lent.value[key] for key in lent.value}
+        self._change(lent.then, new)
+        self.scope.lend(self.path, lent._replace(then=new))
+
+    def _change(self, old: Any, new: Mapping[str, Any]) -> None:
+        """Do to the entries what leads from ``old`` to ``new``; an entry of both is put again."""
+        mine = cast("Any", self)
+        for key in [key for key in old if key not in new]:
+            mine.pop(key, None)
+        for key, value in new.items():
+            if old is self or old.get(key, ABSENT) is not value:
+                mine[key] = value
 
     def clear(self) -> None:
         """Remove every entry."""
@@ -132,7 +165,7 @@ class TableDraft(_MappingDraft, TableView[Any]):
     """A table inside a reducer. Assigning to a key puts a fresh row there."""
 
     __slots__ = ("_kids",)
-    _shape: TableShape
+    shape: TableShape
 
     def __init__(self, scope: Scope, shape: TableShape, path: Path, base: Any) -> None:
         super().__init__(scope, shape, path, base)
@@ -145,85 +178,112 @@ class TableDraft(_MappingDraft, TableView[Any]):
             row = self._entries.get(key)
             if row is ABSENT:
                 raise KeyError(key)
-            kid = open_record(self.scope, self._shape.element, (*self._path, key), row)
+            kid = open_record(self.scope, self.shape.element, (*self.path, key), row)
             self._kids[key] = kid
+        if self.scope.lent and (*self.path, key) in self.scope.lent:
+            self.scope.catch_up(self.scope, (*self.path, key), kid)
         return kid
+
+    def _now(self, key: str) -> Any:
+        """Return a row as a snapshot, edits included."""
+        if key in self._kids or (*self.path, key) in self.scope.lent:
+            return freeze_element(self.shape.element, self[key], ())
+        return self._entries.get(key)
+
+    def twin(self) -> TableDraft:
+        """Return a draft that goes on from here; the rows' drafts are its own now."""
+        twin = TableDraft(self.scope, self.shape, self.path, self.base)
+        twin._entries = self._entries.twin()
+        twin._kids = self._kids
+        self._kids = dict(self._kids)
+        return twin
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.scope.check()
         check_key(key, self._where())
         kid = self._kids.get(key)
-        if value is kid and kid is not None:
+        if kid is not None and value is kid:
             return
-        row = freeze_element(self._shape.element, value, self._where(key))
-        before = self._entries.get(key)
-        if before is not ABSENT:
-            shown = before if kid is None else freeze_element(self._shape.element, kid, ())
-            if same_row(shown, row):
-                return
-        self._forget(key)
-        self._entries.put(key, row)
-        self.scope.changes.append(Insert((*self._path, key), row))
+        element, path = self.shape.element, (*self.path, key)
+        row = freeze_element(element, value, self._where(key))
+        was = ABSENT if self._entries.get(key) is ABSENT else self._now(key)
+        if was is ABSENT or not same_state(element, was, row):
+            self._forget(key)
+            self._entries.put(key, row)
+            self.scope.changes.append(Insert(path, row, None, was))
+        lend_row(self.scope, element, path, value, row)
 
     def __delitem__(self, key: str) -> None:
         self.scope.check()
-        row = self._entries.get(key)
-        if row is ABSENT:
+        if self._entries.get(key) is ABSENT:
             raise KeyError(key)
-        kid = self._kids.get(key)
-        was = row if kid is None else freeze_element(self._shape.element, kid, ())
+        was = self._now(key)
         self._forget(key)
         self._entries.put(key, ABSENT)
-        self.scope.changes.append(Remove((*self._path, key), was))
+        self.scope.changes.append(Remove((*self.path, key), was))
 
     def _forget(self, key: str) -> None:
         kid = self._kids.pop(key, None)
-        if kid is not None:
+        if kid is None:
+            self.scope.forget((*self.path, key))
+        else:
             detach(kid, self.scope.detach())
-
-
-def same_row(a: Any, b: Any) -> bool:
-    """Tell whether two row snapshots are equal, types included."""
-    return bool(a == b) and repr(a) == repr(b)
 
 
 class MapDraft(_MappingDraft, MapView[Any]):
     """A map inside a reducer."""
 
     __slots__ = ()
-    _shape: MapShape
+    shape: MapShape
 
     def __getitem__(self, key: str) -> Any:
         self.scope.check()
         value = self._entries.get(key)
         if value is ABSENT:
             raise KeyError(key)
-        return self.scope.thaw((*self._path, key), value, lambda copy: self.__setitem__(key, copy))
+        if type(value) in THAWED:
+            return self.scope.thaw((*self.path, key), value, lambda copy: self._put(key, copy))
+        return value
 
     def __setitem__(self, key: str, value: Any) -> None:
-        scope = self.scope
-        scope.check()
+        self.scope.check()
         check_key(key, self._where())
-        path = (*self._path, key)
-        if scope.thawed and scope.written(path, value):
-            return
-        encoded = self._shape.codec.encode(value, (scope.root, *path))
-        shown = display(encoded, value, self._shape.codec.decode)
+        self._put(key, value)
+
+    def _put(self, key: str, value: Any) -> Any:
+        """Write an entry; returns what it shows afterwards."""
+        scope = self.scope
+        path = (*self.path, key)
         before = self._entries.get(key)
+        if scope.thawed and scope.written(path, value):
+            return before
+        encoded = self.shape.codec.encode(value, (scope.root, *path))
+        shown = display(encoded, value, self.shape.codec.decode)
         if before is not ABSENT and same(before, shown):
-            return
-        self._entries.put(key, shown)
-        scope.changes.append(Put(path, shown, before, encoded))
+            shown = before
+        else:
+            self._entries.put(key, shown)
+            scope.changes.append(Put(path, shown, before, encoded))
+        if type(value) is list or type(value) is dict:
+            scope.alias(path, shown, value, lambda copy: self._put(key, copy))
+        return shown
+
+    def twin(self) -> MapDraft:
+        """Return a draft that goes on from here."""
+        self.scope.write_back(self.path)
+        twin = MapDraft(self.scope, self.shape, self.path, self.base)
+        twin._entries = self._entries.twin()
+        return twin
 
     def __delitem__(self, key: str) -> None:
         self.scope.check()
         before = self._entries.get(key)
         if before is ABSENT:
             raise KeyError(key)
-        path = (*self._path, key)
+        path = (*self.path, key)
         self.scope.forget(path)
         self._entries.put(key, ABSENT)
-        encoded = self._shape.codec.encode(before, path)
+        encoded = self.shape.codec.encode(before, path)
         self.scope.changes.append(Remove(path, before, _entry(encoded)))
 
 
@@ -235,22 +295,18 @@ def _entry(encoded: Any) -> Any:
 class SetDraft(SetView[Any]):
     """A set inside a reducer."""
 
-    __slots__ = ("_entries", "_path", "_shape", "base", "scope")
+    __slots__ = ("_entries", "path", "shape", "base", "scope")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, scope: Scope, shape: SetShape, path: Path, base: Any) -> None:
         self.scope = scope
-        self._shape = shape
-        self._path = path
+        self.shape = shape
+        self.path = path
         self.base = base
         self._entries = _Entries(base._items)
 
-    @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> Any:
-        return set(it)
-
     def _key(self, value: Any) -> str:
-        return element_key(value, (self.scope.root, *self._path))
+        return element_key(value, (self.scope.root, *self.path))
 
     def __contains__(self, value: object) -> bool:
         self.scope.check()
@@ -280,14 +336,14 @@ class SetDraft(SetView[Any]):
     def add(self, value: Any) -> None:
         """Add a value; adding one that is there records nothing."""
         self.scope.check()
-        where = (self.scope.root, *self._path)
+        where = (self.scope.root, *self.path)
         key = element_key(value, where)
         if self._entries.get(key) is not ABSENT:
             return
-        encoded = self._shape.codec.encode(value, where)
-        shown = display(encoded, value, self._shape.codec.decode)
+        encoded = self.shape.codec.encode(value, where)
+        shown = display(encoded, value, self.shape.codec.decode)
         self._entries.put(key, shown)
-        self.scope.changes.append(Put((*self._path, key), shown, ABSENT, encoded))
+        self.scope.changes.append(Put((*self.path, key), shown, ABSENT, encoded))
 
     def discard(self, value: Any) -> None:
         """Remove a value if it is there."""
@@ -300,8 +356,8 @@ class SetDraft(SetView[Any]):
         if before is ABSENT:
             return
         self._entries.put(key, ABSENT)
-        encoded = self._shape.codec.encode(before, ())
-        self.scope.changes.append(Remove((*self._path, key), before, _entry(encoded)))
+        encoded = self.shape.codec.encode(before, ())
+        self.scope.changes.append(Remove((*self.path, key), before, _entry(encoded)))
 
     def update(self, *others: Iterable[Any]) -> None:
         """Add all values of ``others``."""
@@ -330,47 +386,67 @@ class SetDraft(SetView[Any]):
             else:
                 self.add(value)
 
-    def union(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values of this and all ``others``."""
-        return set(self).union(*others)
+    def clear(self) -> None:
+        """Remove every value."""
+        for value in self:
+            self.discard(value)
 
-    def intersection(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values in this and in all ``others``."""
-        return set(self).intersection(*others)
+    def __ior__(self, other: AbstractSet[Any]) -> Any:
+        return self._in_place(self.update, other)
 
-    def difference(self, *others: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values in this and in none of ``others``."""
-        return set(self).difference(*others)
+    def __iand__(self, other: AbstractSet[Any]) -> Any:
+        return self._in_place(self.intersection_update, other)
 
-    def symmetric_difference(self, other: Iterable[Any]) -> set[Any]:
-        """Return a plain set of the values in exactly one of the two."""
-        return set(self).symmetric_difference(other)
+    def __isub__(self, other: AbstractSet[Any]) -> Any:
+        return self._in_place(self.difference_update, other)
 
-    def issubset(self, other: Iterable[Any]) -> bool:
-        """Tell whether every value is in ``other``."""
-        return set(self).issubset(other)
+    def __ixor__(self, other: AbstractSet[Any]) -> Any:
+        return self._in_place(self.symmetric_difference_update, other)
 
-    def issuperset(self, other: Iterable[Any]) -> bool:
-        """Tell whether every value of ``other`` is in this."""
-        return set(self).issuperset(other)
+    def _in_place(self, method: Callable[[Any], None], other: Any) -> Any:
+        if not isinstance(other, AbstractSet):  # as for set: ``tags |= "abc"`` is a mistake
+            return NotImplemented
+        method(other)
+        return self
 
-    def copy(self) -> set[Any]:
-        """Return a plain set of the values."""
+    def __copy__(self) -> set[Any]:
         return set(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> set[Any]:
+        return set(self)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a draft cannot be pickled; take current(draft)")
+
+    def twin(self) -> SetDraft:
+        """Return a draft that goes on from here."""
+        twin = SetDraft(self.scope, self.shape, self.path, self.base)
+        twin._entries = self._entries.twin()
+        return twin
 
     def to_plain(self) -> list[Any]:
         return cast("list[Any]", to_plain(self))
 
-    def _assign(self, value: Any) -> None:
+    def assign(self, value: Any) -> None:
+        """Make the values equal those of ``value``."""
         if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
             raise StateValueError(
-                (self.scope.root, *self._path),
+                (self.scope.root, *self.path),
                 f"expected an iterable of elements, got {type(value).__name__}: {value!r:.80}",
             )
-        where = (self.scope.root, *self._path)
-        new = {element_key(item, where): item for item in value}
-        for item in list(self):
-            if element_key(item, where) not in new:
+        values = list(value)
+        new = {self._key(item): item for item in values}
+        for item in self:
+            if self._key(item) not in new:
                 self.discard(item)
         for item in new.values():
             self.add(item)
+        if isinstance(value, (set, SetDraft)):
+            self.scope.lend(self.path, Lent(self.shape, value, set(values)))
+
+    def catch_up(self, lent: Lent) -> None:
+        """Take over what was done to the set that was assigned to this place."""
+        new = set(lent.value)
+        self.difference_update(lent.then - new)
+        self.update(new - lent.then)
+        self.scope.lend(self.path, lent._replace(then=new))

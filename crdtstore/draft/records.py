@@ -8,11 +8,13 @@ snapshot; nested kinds open as drafts of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from typing import Any, NamedTuple
 
+from crdtstore.advice import NUMBERS, advise
 from crdtstore.changes import Add, Path, Put
-from crdtstore.draft.scope import Scope, display
+from crdtstore.draft.scope import THAWED, Lent, Scope, display
 from crdtstore.draft.texts import TextPlace
 from crdtstore.errors import StateValueError
 from crdtstore.persistent import MISSING
@@ -22,18 +24,21 @@ from crdtstore.shapes import (
     RegisterShape,
     TextShape,
     check_number,
+    freeze_element,
 )
-from crdtstore.values import FrozenDict, FrozenList, same
-from crdtstore.views import read_field
+from crdtstore.values import same
+from crdtstore.views import FrozenRecord, comparisons, read_field
 
 __all__ = [
     "DictDraft",
     "RecordDraft",
     "assign",
     "detach",
+    "lend_row",
     "open_record",
     "open_text",
     "read",
+    "succeed",
     "write",
 ]
 
@@ -92,11 +97,24 @@ class RecordDraft:
         fields = ", ".join(f"{n}={read(self, n)!r}" for n in self._crdt.shape.fields)
         return f"{name}({fields})"
 
+    def __copy__(self) -> Any:
+        inner = self._crdt
+        cls = inner.shape.cls
+        if cls is None:
+            return {name: read(self, name) for name in inner.shape.fields}
+        copied: Any = object.__new__(cls)
+        for name in inner.shape.fields:
+            object.__setattr__(copied, name, read(self, name))
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return deepcopy(freeze_element(self._crdt.shape, self, ()))
+
     def __reduce__(self) -> Any:
-        raise TypeError("a draft cannot be pickled or copied; take current(draft)")
+        raise TypeError("a draft cannot be pickled; take current(draft)")
 
 
-class DictDraft(RecordDraft):
+class DictDraft(RecordDraft, Mapping[str, Any]):
     """A record declared by a plain dict: fields read and write as attributes and as items."""
 
     __slots__ = ()
@@ -130,22 +148,6 @@ class DictDraft(RecordDraft):
     def __contains__(self, key: object) -> bool:
         return key in self._crdt.shape.fields
 
-    def keys(self) -> Any:
-        """Return the field names."""
-        return self._crdt.shape.fields.keys()
-
-    def values(self) -> list[Any]:
-        """Return the fields' values."""
-        return [read(self, name) for name in self._crdt.shape.fields]
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Return (name, value) pairs."""
-        return [(name, read(self, name)) for name in self._crdt.shape.fields]
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a field's value, or ``default``."""
-        return read(self, key) if key in self._crdt.shape.fields else default
-
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Assign several fields."""
         for key, value in dict(*args, **kwargs).items():
@@ -154,8 +156,7 @@ class DictDraft(RecordDraft):
 
 def open_record(scope: Scope, shape: RecordShape, path: Path, base: Any) -> RecordDraft:
     """Open a draft of the record snapshot ``base`` at ``path``."""
-    cls = _draft_class(shape.cls, tuple(shape.fields)) if shape.cls is not None else DictDraft
-    draft: RecordDraft = object.__new__(cls)
+    draft: RecordDraft = object.__new__(_draft_class(shape.cls, tuple(shape.fields)))
     _set_inner(draft, Inner(scope, shape, path, base, {}, {}))
     return draft
 
@@ -164,7 +165,10 @@ _set_inner: Callable[[RecordDraft, Inner], None] = RecordDraft.__dict__["_crdt"]
 
 
 @cache
-def _draft_class(cls: type, names: tuple[str, ...]) -> type:
+def _draft_class(cls: type | None, names: tuple[str, ...]) -> type:
+    if cls is None:
+        hidden = {name: _field(name) for name in names if hasattr(DictDraft, name)}
+        return type("DictDraft", (DictDraft,), {"__slots__": (), **hidden}) if hidden else DictDraft
     namespace: dict[str, Any] = {
         "__slots__": (),
         "__module__": cls.__module__,
@@ -172,10 +176,15 @@ def _draft_class(cls: type, names: tuple[str, ...]) -> type:
         "__doc__": cls.__doc__,
         "__setattr__": RecordDraft.__setattr__,
         "__delattr__": RecordDraft.__delattr__,
+        "__new__": lambda _, *args, **kwargs: cls(
+            *args, **kwargs
+        ),  # as dataclasses.replace calls it
+        "__copy__": RecordDraft.__copy__,
+        "__deepcopy__": RecordDraft.__deepcopy__,
         "__reduce__": RecordDraft.__reduce__,
         "__repr__": RecordDraft.__repr__,
-        "__eq__": RecordDraft.__eq__,
         "__hash__": None,
+        **comparisons(cls),
     }
     for name in names:
         namespace[name] = _field(name)
@@ -199,12 +208,16 @@ def read(draft: RecordDraft, name: str) -> Any:
         scope.check()
     kid = kids.get(name)
     if kid is not None:
-        return kid.view() if type(kid) is TextPlace else kid
+        if type(kid) is TextPlace:
+            return kid.view()
+        if scope.lent and (*path, name) in scope.lent:
+            scope.catch_up(scope, (*path, name), kid)
+        return kid
     field = shape.fields[name]
     kind = type(field)
     if kind is RegisterShape:
         value = over[name] if name in over else read_field(base, name)
-        if type(value) is FrozenList or type(value) is FrozenDict:
+        if type(value) in THAWED:
             return scope.thaw((*path, name), value, lambda copy: write(draft, name, field, copy))
         return value
     if kind is CounterShape:
@@ -214,41 +227,53 @@ def read(draft: RecordDraft, name: str) -> Any:
     return kid.view() if type(kid) is TextPlace else kid
 
 
-def write(draft: RecordDraft, name: str, field: Any, value: Any) -> None:
-    """Record the assignment of a field; assigning an equal value records nothing."""
+def write(draft: RecordDraft, name: str, field: Any, value: Any) -> Any:
+    """Record the assignment of a field; assigning an equal value records nothing.
+
+    Returns what a register shows afterwards.
+    """
     scope, _, prefix, base, kids, over = draft._crdt
     if scope.revoked:
         scope.check()
     path = (*prefix, name)
     kind = type(field)
     if kind is RegisterShape:
-        if scope.thawed and scope.written(path, value):
-            return
         before = over[name] if name in over else read_field(base, name)
+        if scope.thawed and scope.written(path, value):
+            return before
         encoded = field.codec.encode(value, (scope.root, *path))
         shown = display(encoded, value, field.codec.decode)
         if same(before, shown):
-            return
-        over[name] = shown
-        scope.changes.append(Put(path, shown, before, encoded))
-    elif kind is CounterShape:
+            shown = before
+        else:
+            if __debug__ and type(shown) in NUMBERS and type(before) in NUMBERS:
+                advise(field, name, scope.root)
+            over[name] = shown
+            scope.changes.append(Put(path, shown, before, encoded))
+        if type(value) is list or type(value) is dict:
+            scope.alias(path, shown, value, lambda copy: write(draft, name, field, copy))
+        return shown
+    if kind is CounterShape:
         before = over[name] if name in over else read_field(base, name)
         if value is before:
-            return
+            return before
         check_number(field, value, (scope.root, *path))
         if same(before, value):
-            return
+            return before
         if type(value) is float and type(before) is not float:
             before = float(before)
         over[name] = value
         scope.changes.append(Add(path, value - before))
-    else:
-        kid = kids.get(name)
-        if kid is None:
-            kid = kids[name] = scope.openers[kind](scope, field, path, read_field(base, name))
-        if value is kid:
-            return  # the second half of ``state.items += [...]``
-        kid.assign(value) if kind is TextShape else assign(kid, value)
+        return value
+    kid = kids.get(name)
+    if kid is None:
+        kid = kids[name] = scope.openers[kind](scope, field, path, read_field(base, name))
+    elif value is kid:
+        return None  # the second half of ``state.items += [...]``
+    elif kind is not TextShape:  # whoever holds the old one must not see the new content
+        kid = kids[name] = succeed(kid)
+    assign(kid, value)
+    return None
 
 
 def assign(kid: Any, value: Any) -> None:
@@ -256,15 +281,15 @@ def assign(kid: Any, value: Any) -> None:
     if isinstance(kid, RecordDraft):
         _assign_record(kid, value)
     else:
-        kid._assign(value)
+        kid.assign(value)
 
 
 def _assign_record(draft: RecordDraft, value: Any) -> None:
-    shape = draft._crdt.shape
-    where = (draft._crdt.scope.root, *draft._crdt.path)
+    scope, shape, path, *_ = draft._crdt
+    where = (scope.root, *path)
     if shape.cls is not None and isinstance(value, shape.cls):
         fields: dict[str, Any] = {name: getattr(value, name) for name in shape.fields}
-    elif isinstance(value, (Mapping, DictDraft)):
+    elif isinstance(value, Mapping):
         fields = {name: value[name] for name in value}
         unknown = [name for name in fields if name not in shape.fields]
         if unknown:
@@ -279,17 +304,40 @@ def _assign_record(draft: RecordDraft, value: Any) -> None:
     for name, field in shape.fields.items():
         item = fields.get(name, MISSING)
         write(draft, name, field, field.default if item is MISSING else item)
+    lend_row(scope, shape, path, value)
+
+
+def lend_row(scope: Scope, shape: Any, path: Path, value: Any, row: Any = None) -> None:
+    """Follow the object that became the record ``row``, unless it can never change."""
+    if scope.lending and isinstance(shape, RecordShape) and not isinstance(value, FrozenRecord):
+        if row is None:
+            row = freeze_element(shape, value, (scope.root, *path))
+        scope.lend(path, Lent(shape, value, row))
+
+
+def succeed(kid: Any) -> Any:
+    """Return a draft that takes ``kid``'s place with its content, and detach ``kid``."""
+    if isinstance(kid, RecordDraft):
+        scope, shape, path, *_ = kid._crdt
+        scope.write_back(path)
+        twin: Any = open_record(scope, shape, path, freeze_element(shape, kid, ()))
+    else:
+        scope = kid.scope
+        twin = kid.twin()
+    detach(kid, scope.detach())
+    return twin
 
 
 def detach(kid: Any, scope: Scope) -> None:
     """Make a removed row and all that is nested in it plain objects: changes to them go nowhere."""
     if isinstance(kid, RecordDraft):
         inner = kid._crdt
-        inner.scope.forget(inner.path)
+        inner.scope.release(inner.path, scope)
         _set_inner(kid, inner._replace(scope=scope))
         for nested in inner.kids.values():
             detach(nested, scope)
     else:
+        kid.scope.release(kid.path, scope)
         kid.scope = scope
 
 

@@ -4,41 +4,82 @@ Every draft belongs to a scope. While the reducer runs, writes become changes in
 when it returns or raises the scope is revoked, and a draft that escaped raises at its next use.
 A row that was removed is detached: it still reads and writes like a plain object, but what is
 written to it goes nowhere.
+
+A list, dict or object that a reducer puts into the state is copied, as everything in it is, but
+stays followed until the reducer ends: what the reducer does to it afterwards is done to the state
+too, as it would be with plain Python objects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdtstore.changes import Change, Path, coalesce
 from crdtstore.errors import RevokedDraftError
 from crdtstore.values import FrozenDict, FrozenList, freeze, same, thaw
 
-__all__ = ["Opener", "Scope", "display"]
+__all__ = ["THAWED", "Lent", "Opener", "Scope", "display"]
 
 Opener = Callable[["Scope", Any, Path, Any], Any]
+
+THAWED = frozenset({FrozenList, FrozenDict, tuple})
+"""The types of register values that are given out as mutable copies."""
+
+
+class Lent(NamedTuple):
+    """An object that was put into the state and may still be edited from outside of it.
+
+    ``then`` is its content at that time; ``mark`` is what the draft must still be for another
+    content to replace its own.
+    """
+
+    shape: Any
+    value: Any
+    then: Any
+    mark: Any = None
 
 
 class Scope:
     """The changes of one reducer run on the slice called ``root``.
 
     ``token`` makes names for new list elements; ``openers`` says how each kind of shape opens as a
-    draft: ``(scope, shape, path, snapshot) -> draft``.
+    draft: ``(scope, shape, path, snapshot) -> draft``; ``catch_up`` brings a draft up to date with
+    the object that was lent to its place.
     """
 
-    __slots__ = ("changes", "detached", "openers", "revoked", "root", "thawed", "token")
+    __slots__ = (
+        "_deepest",
+        "catch_up",
+        "changes",
+        "detached",
+        "lending",
+        "lent",
+        "openers",
+        "revoked",
+        "root",
+        "thawed",
+        "token",
+    )
 
     def __init__(
-        self, token: Callable[[], str], openers: Mapping[type, Opener], root: str = ""
+        self,
+        token: Callable[[], str],
+        openers: Mapping[type, Opener],
+        catch_up: Callable[[Scope, Path, Any], None],
+        root: str = "",
     ) -> None:
         self.openers = openers
+        self.catch_up = catch_up
         self.changes: list[Change] = []
         self.detached: list[Scope] | None = None
+        self.lending = True
+        self.lent: dict[Path, Lent] = {}
         self.revoked = False
         self.root = root
-        self.thawed: dict[Path, tuple[Any, Any, Callable[[Any], None]]] = {}
+        self.thawed: dict[Path, tuple[Any, Any, Callable[[Any], Any]]] = {}
         self.token = token
+        self._deepest = 0
 
     def check(self) -> None:
         """Raise ``RevokedDraftError`` if the reducer is over."""
@@ -50,20 +91,30 @@ class Scope:
 
     def detach(self) -> Scope:
         """Return a scope whose changes go nowhere, and that ends with this one."""
-        scope = Scope(self.token, self.openers, self.root)
-        self.detached = [*(self.detached or ()), scope]
+        scope = Scope(self.token, self.openers, self.catch_up, self.root)
+        if self.detached is None:
+            self.detached = []
+        self.detached.append(scope)
         return scope
 
-    def thaw(self, path: Path, value: Any, assign: Callable[[Any], None]) -> Any:
+    def thaw(self, path: Path, value: Any, assign: Callable[[Any], Any]) -> Any:
         """Give out a plain mutable copy of a register's list or dict, written back at the end."""
-        if type(value) is not FrozenList and type(value) is not FrozenDict:
+        kind = type(value)
+        if kind not in THAWED:
             return value
         known = self.thawed.get(path)
         if known is not None and known[0] is value:
             return known[1]
+        if kind is tuple and not any(type(item) in THAWED for item in value):
+            return value
         copy = thaw(value)
-        self.thawed[path] = (value, copy, assign)
+        self.alias(path, value, copy, assign)
         return copy
+
+    def alias(self, path: Path, value: Any, copy: Any, assign: Callable[[Any], Any]) -> None:
+        """Let ``copy`` stand for the register's ``value`` until the end, when it is written back."""
+        self.thawed[path] = (value, copy, assign)
+        self._deepest = max(self._deepest, len(path))
 
     def written(self, path: Path, value: Any) -> bool:
         """Tell whether ``value`` is the very copy given out for ``path``, edited in place."""
@@ -75,10 +126,38 @@ class Scope:
         del self.thawed[path]
         return False
 
+    def lend(self, path: Path, lent: Lent) -> None:
+        """Follow an object that was put into the state at ``path``."""
+        if self.lending:
+            self.lent[path] = lent
+            self._deepest = max(self._deepest, len(path))
+
+    def write_back(self, path: Path) -> None:
+        """Record what was edited in the copies given out below a place."""
+        for below in self._below(self.thawed, path):
+            before, copy, assign = self.thawed.pop(below)
+            self.alias(below, before if same(before, copy) else assign(copy), copy, assign)
+
+    def release(self, path: Path, to: Scope) -> None:
+        """Hand the copies given out below a place that is gone to the scope of its drafts."""
+        for below in self._below(self.thawed, path):
+            to.alias(below, *self.thawed.pop(below))
+        for below in self._below(self.lent, path):
+            del self.lent[below]
+
     def forget(self, path: Path) -> None:
-        """Drop the copies given out below a place that is gone."""
-        for known in [p for p in self.thawed if p[: len(path)] == path]:
-            del self.thawed[known]
+        """Drop the copies given out below a place that is gone, and what was put there."""
+        for known in (self.thawed, self.lent):
+            for below in self._below(known, path):
+                del known[below]
+
+    def _below(self, known: Mapping[Path, Any], path: Path) -> list[Path]:
+        if not known:
+            return []
+        depth = len(path)
+        if depth == self._deepest:
+            return [path] if path in known else []
+        return [below for below in known if below[:depth] == path]
 
     def finish(self) -> list[Change]:
         """Write edited copies back and return the changes, coalesced."""

@@ -33,6 +33,10 @@ class TextPlace:
         draft._place = self
         return draft
 
+    def twin(self) -> TextPlace:
+        """Return a place that goes on from here."""
+        return TextPlace(self.scope, self.path, self.value)
+
     def assign(self, value: Any) -> None:
         """Turn an assignment into the edits between the old text and the new."""
         if not isinstance(value, str):

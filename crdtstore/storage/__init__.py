@@ -3,11 +3,13 @@
 An adapter of your own implements ``Storage`` and passes ``crdtstore.storage.acceptance``.
 """
 
+from crdtstore.storage.journal import Durability
 from crdtstore.storage.memory import MemoryStorage
 from crdtstore.storage.port import LogSize, Opened, Quarantined, Record, Storage
 from crdtstore.storage.sqlite import SqliteStorage
 
 __all__ = [
+    "Durability",
     "LogSize",
     "MemoryStorage",
     "Opened",

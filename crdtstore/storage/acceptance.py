@@ -124,7 +124,7 @@ class StorageAcceptance:
         heard: list[int] = []
 
         def broken(seq: int) -> None:
-            raise RuntimeError(f"broken at {seq}")
+            raise Panic(f"broken at {seq}")
 
         with opened(self.storage(tmp_path)) as (storage, _):
             storage.on_durable(broken)
@@ -306,6 +306,10 @@ class StorageAcceptance:
         with opened(self.storage(place)) as (_, content):
             assert content.quarantined == ()
             return list(content.records)
+
+
+class Panic(BaseException):
+    """What extension modules raise, and no ``except Exception`` catches."""
 
 
 @contextlib.contextmanager

@@ -16,15 +16,14 @@ logger = logging.getLogger("crdtstore.storage")
 
 
 class DurableListeners:
-    """Callbacks for the number that ``current`` returns, which must never fall."""
+    """Callbacks, and the number that they were ``told`` last."""
 
-    __slots__ = ("_callbacks", "_current", "_delivering", "_told")
+    __slots__ = ("_callbacks", "_delivering", "_told")
 
-    def __init__(self, current: Callable[[], int]) -> None:
+    def __init__(self, told: int) -> None:
         self._callbacks: tuple[Callable[[int], None], ...] = ()
-        self._current = current
         self._delivering = threading.Lock()
-        self._told = current()
+        self._told = told
 
     def __bool__(self) -> bool:
         return bool(self._callbacks)
@@ -33,16 +32,18 @@ class DurableListeners:
         """Have ``callback`` told of every rise from now on."""
         self._callbacks = (*self._callbacks, callback)
 
-    def tell(self) -> None:
-        """Deliver the number, if it has risen since it was delivered last."""
+    def tell(self, current: Callable[[], int]) -> None:
+        """Deliver what ``current`` returns, if that has risen; it must never fall."""
         # Compared anew after letting go: news that came in between found somebody delivering.
-        while self._told < self._current() and self._delivering.acquire(blocking=False):
+        while self._told < current() and self._delivering.acquire(blocking=False):
             try:
-                self._told = seq = self._current()
+                self._told = seq = current()
                 for callback in self._callbacks:
                     try:
                         callback(seq)
-                    except Exception:
+                    except KeyboardInterrupt:
+                        raise
+                    except BaseException:  # pycrdt's panics are no Exceptions
                         logger.exception("a callback for durable records raised")
             finally:
                 self._delivering.release()

@@ -38,7 +38,7 @@ class MemoryStorage:
         self._sizes: dict[str, LogSize] = {}
         self._measured = 0  # how many batches are counted in _sizes
         self._replica: str | None = None
-        self._listeners = DurableListeners(lambda: self._seq)
+        self._listeners = DurableListeners(self._seq)
         self._open = False
 
     @property
@@ -57,7 +57,7 @@ class MemoryStorage:
             if self._replica is None:
                 self._replica = uuid.uuid4().hex
             # Callbacks belong to one opening.
-            self._listeners = DurableListeners(lambda: self._seq)
+            self._listeners = DurableListeners(self._seq)
             self._open = True
             return Opened(
                 replica=self._replica,
@@ -68,7 +68,7 @@ class MemoryStorage:
             )
 
     def append(self, records: Iterable[Record]) -> int:
-        """Keep a batch; it is durable, and callbacks have been told, when this returns."""
+        """Keep a batch, which is durable at once, and tell the callbacks."""
         batch = tuple(records)
         with self._lock:
             if not self._open:
@@ -78,7 +78,7 @@ class MemoryStorage:
             self._seq = seq = self._seq + len(batch)
             self._batches.append((seq, batch))
         if self._listeners:
-            self._listeners.tell()
+            self._listeners.tell(lambda: self._seq)
         return seq
 
     def on_durable(self, callback: Callable[[int], None]) -> None:

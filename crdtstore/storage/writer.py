@@ -105,7 +105,7 @@ class Writer:
         self._released = False
         self._backlog: list[Batch] = []  # taken from the queue and not stored; the thread's own
         self._sizes: Callable[[], dict[str, LogSize]] = dict
-        self._listeners = DurableListeners(lambda: self.durable_seq)
+        self._listeners = DurableListeners(self.durable_seq)
         self._thread = threading.Thread(target=self._main, name="crdtstore-storage", daemon=True)
         self._started: Future[Opened] = Future()
 
@@ -214,7 +214,7 @@ class Writer:
 
     def _check_usable(self) -> None:
         if self._refusal is not None:
-            raise self._refusal
+            raise self._refusal.with_traceback(None)  # or it would grow with every call
 
     def _wait_for_room(self, size: int) -> None:
         if size > _BATCH_BYTES_MOST:
@@ -230,7 +230,7 @@ class Writer:
             while self._failure is before and self._refusal is None and self._queued >= self._limit:
                 self._room.wait()
             if self._failure is not None and self._failure is not before:
-                raise self._failure
+                raise self._failure.with_traceback(None)
         self._check_usable()
 
     # What follows runs on the thread.
@@ -246,31 +246,42 @@ class Writer:
             self._started.set_exception(error)
             return
         self._seq = self.durable_seq = journal.seq
-        self._listeners = DurableListeners(lambda: self.durable_seq)
+        self._listeners = DurableListeners(self.durable_seq)
         self._sizes = lambda: dict(journal.sizes)
         self._started.set_result(opened)
         del opened  # it is as large as the store
         try:
-            stop = None
-            while stop is None:
-                stop = self._turn(journal)
+            while not self._turn(journal):
+                pass
         finally:
-            journal.close()
-            _running.discard(self)
-        stop.set_result(None)
+            try:
+                journal.close()
+            finally:
+                self._end()
 
-    def _turn(self, journal: Journal) -> Future[None] | None:
-        """Store what waits and do what comes next; return where to report the end, if it is one."""
+    def _end(self) -> None:
+        """Let go whoever waits; where the thread ends by a bug, nobody may wait for it for ever."""
+        _running.discard(self)
+        with self._lock:
+            if self._stop is None:
+                self._stop = Future()
+                self._refusal = StorageError(f"the thread that writes {self._name} has died")
+            self._room.notify_all()
+        if not self._stop.done():
+            self._stop.set_result(None)
+
+    def _turn(self, journal: Journal) -> bool:
+        """Store what waits and do what comes next; whether that was the end."""
         task = self._take()
         self._store(journal)
         if task is None:
-            return self._stop if self._released and not self._backlog else None
+            return self._released and not self._backlog
         if task.needs_all_stored and self._backlog:
             if task.stops:
                 self._go_on()
             task.future.set_exception(self._failure)
         elif task.stops:
-            return task.future
+            return True
         else:
             try:
                 result = task.run(journal)
@@ -279,7 +290,7 @@ class Writer:
                 task.future.set_exception(self._as_storage_error(error, ""))
             else:
                 task.future.set_result(result)
-        return None
+        return False
 
     def _take(self) -> _Task[Any] | None:
         """Take a group of batches from the queue, or fewer and the task behind them."""
@@ -313,7 +324,7 @@ class Writer:
                 self._failure = None
                 # Before the callbacks: they may want a lock that somebody holds who waits here.
                 self._room.notify_all()
-            self._listeners.tell()
+            self._listeners.tell(lambda: self.durable_seq)
 
     def _group(self) -> list[Batch]:
         """The head of the backlog: not so much that its first waits long for its last."""

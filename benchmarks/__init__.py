@@ -1,0 +1,1 @@
+"""What crdtstore costs beside what it stands on: ``python -m benchmarks``; see README.md."""

@@ -1,0 +1,39 @@
+"""All benchmarks by name, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from benchmarks.dispatch import dispatch, reading, rows
+from benchmarks.merging import merging
+from benchmarks.network import latency, throughput
+from benchmarks.opening import opening
+from benchmarks.rows import Row
+from benchmarks.scale import Scale
+from benchmarks.texts import typing
+from benchmarks.upkeep import durability, memory, questions
+
+__all__ = ["BENCHMARKS", "measure"]
+
+BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
+    "dispatch": dispatch,
+    "rows": rows,
+    "merge": merging,
+    "latency": latency,
+    "throughput": throughput,
+    "opening": opening,
+    "reading": reading,
+    "text": typing,
+    "questions": questions,
+    "memory": memory,
+    "durability": durability,
+}
+
+
+def measure(names: Iterable[str], scale: Scale, say: Callable[[str], None]) -> list[Row]:
+    """Run benchmarks one after the other; ``say`` is told which."""
+    rows: list[Row] = []
+    for name in names:
+        say(name)
+        rows += BENCHMARKS[name](scale)
+    return rows

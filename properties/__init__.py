@@ -1,0 +1,1 @@
+"""Facts about the store that hold for every history, tried on random ones."""

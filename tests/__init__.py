@@ -1,0 +1,1 @@
+"""Unit tests, one file a module; what holds for every history is in ``properties``."""
