@@ -5,6 +5,7 @@ from crdtstore.draft import current, original
 from crdtstore.errors import (
     ClosedError,
     CrdtstoreError,
+    CrdtstoreWarning,
     DispatchError,
     ForkedStoreError,
     FrozenStateError,
@@ -47,6 +48,7 @@ __all__ = [
     "Conflict",
     "Counter",
     "CrdtstoreError",
+    "CrdtstoreWarning",
     "DispatchError",
     "ForkedStoreError",
     "FrozenStateError",

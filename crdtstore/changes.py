@@ -143,9 +143,8 @@ def _without_passing(changes: list[Change]) -> list[Change]:
         for depth in range(1, len(path) if born else 0):
             if path[:depth] in born:
                 born[path[:depth]].append(at)
-        if isinstance(change, Insert):
-            if change.was is ABSENT:
-                born[path] = [at]
+        if isinstance(change, Insert) and change.was is ABSENT:
+            born[path] = [at]
         elif path in born:
             born[path].append(at)
             if isinstance(change, Remove):

@@ -97,6 +97,8 @@ def _record_shape(cls: type, instance: Any, path: Path, *, in_row: bool) -> Reco
                 "from crdtstore import Text"
             )
         default = _field_default(cls, field) if instance is None else getattr(instance, field.name)
+        if isinstance(field.default, Kind):
+            _check_annotated(hints[field.name], field.default, where)
         fields[field.name] = _field_shape(hints[field.name], default, where, in_row=in_row)
     return _record(cls, fields, path)
 
@@ -154,19 +156,14 @@ def _field_shape(hint: Any, default: Any, path: Path, *, in_row: bool) -> Shape:
     wrong = _WRONG_TYPES.get(origin)
     if wrong is not None:
         raise ShapeError(f"{format_path(path)}: {bare!r} does not merge; {wrong}")
-    if isinstance(default, Kind):
-        raise ShapeError(
-            f"{format_path(path)}: the default is a {type(default).__name__} but the field is "
-            f"annotated {hint!r}; annotate it {type(default).__name__}"
-        )
-    if dataclasses.is_dataclass(bare) and isinstance(bare, type):
+    if dataclasses.is_dataclass(origin) and isinstance(origin, type):
         instance = None if default is MISSING else default
-        if instance is not None and not isinstance(instance, bare):
+        if instance is not None and not isinstance(instance, origin):
             raise ShapeError(
-                f"{format_path(path)}: expected an instance of {bare.__name__} as the default, "
-                f"got {type(instance).__name__}; write field(default_factory={bare.__name__})"
+                f"{format_path(path)}: expected an instance of {origin.__name__} as the default, "
+                f"got {type(instance).__name__}; write field(default_factory={origin.__name__})"
             )
-        return _record_shape(bare, instance, path, in_row=in_row)
+        return _record_shape(origin, instance, path, in_row=in_row)
     for part in get_args(bare):
         if dataclasses.is_dataclass(part):
             raise ShapeError(
@@ -177,6 +174,17 @@ def _field_shape(hint: Any, default: Any, path: Path, *, in_row: bool) -> Shape:
     codec = _codec(bare, path)
     value = None if default is MISSING else default
     return RegisterShape(codec, checked(codec, value, path))
+
+
+def _check_annotated(hint: Any, kind: Kind, path: Path) -> None:
+    """Refuse a field whose default is of another kind than its annotation (or the latter of none)."""
+    bare = _strip(hint)
+    if (get_origin(bare) or bare) is not type(kind):
+        name = type(kind).__name__
+        raise ShapeError(
+            f"{format_path(path)}: the default is a {name} but the field is annotated "
+            f"{getattr(bare, '__name__', bare)}; annotate it {name}"
+        )
 
 
 def _strip(hint: Any) -> Any:
@@ -201,11 +209,6 @@ def _kind_shape(annotation: Any, default: Any, path: Path, *, in_row: bool) -> S
     kind = get_origin(annotation) or annotation
     args = get_args(annotation)
     if isinstance(default, Kind):
-        if type(default) is not kind:
-            raise ShapeError(
-                f"{format_path(path)}: the default is a {type(default).__name__} but the field is "
-                f"annotated {kind.__name__}"
-            )
         if not args:
             args = get_args(_annotation_of(default))
         default = default.default
@@ -263,17 +266,18 @@ def _element_shape(kind: Any, args: tuple[Any, ...], default: Any, path: Path) -
         rows = list(default.values() if isinstance(default, Mapping) else default)
         if rows and dataclasses.is_dataclass(rows[0]):
             element = type(rows[0])
-    if isinstance(element, type) and dataclasses.is_dataclass(element):
-        return _record_shape(element, None, where, in_row=True)
+    origin = get_origin(element) or element  # Box[int] is a Box
+    if isinstance(origin, type) and dataclasses.is_dataclass(origin):
+        return _record_shape(origin, None, where, in_row=True)
     if kind is Table:
         raise ShapeError(
             f"{format_path(path)}: a Table needs the dataclass of its rows: Table[Todo]; "
             "for plain values write Map[...]"
         )
-    if isinstance(element, type) and issubclass(get_origin(element) or element, Kind):
+    if isinstance(origin, type) and issubclass(origin, Kind):
         raise ShapeError(
             f"{format_path(path)}: the elements of a List are records or plain values, not "
-            f"{element.__name__}; put it into a dataclass"
+            f"{origin.__name__}; put it into a dataclass"
         )
     codec = _codec(Any if element is None else element, where)
     return RegisterShape(codec, None)
@@ -287,6 +291,8 @@ def _dict_shape(initial: Mapping[str, Any], path: Path) -> RecordShape:
     for name, value in initial.items():
         if not isinstance(name, str):
             raise ShapeError(f"{format_path(path)}: field names are str, got {name!r}")
+        if name.startswith("_crdt_"):
+            raise ShapeError(f"{format_path(path)}: the field name {name!r} is reserved")
         where = (*path, name)
         if isinstance(value, Kind):
             fields[name] = _kind_shape(_annotation_of(value), value, where, in_row=False)

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from crdtstore.document import Document, new_client_id
-from crdtstore.errors import CrdtstoreError, StorageError
+from crdtstore.errors import StorageError
 from crdtstore.notify import logger
 from crdtstore.slot import Slot
 from crdtstore.storage import Storage

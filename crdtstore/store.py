@@ -399,8 +399,13 @@ class Store:
         return {name: slot.slice.schema() for name, slot in self._slots.items()}
 
     def state_vectors(self) -> dict[str, bytes]:
-        """Return what this store holds of every session's work, by slice (Yjs state vectors)."""
+        """Return what this store holds of every session's work, by slice (Yjs state vectors).
+
+        Raises ``ClosedError`` after ``close``, as ``deltas_since`` and ``merge`` do.
+        """
         with self._lock:
+            if self._closed:
+                self._check()
             return {name: slot.document.state_vector() for name, slot in self._slots.items()}
 
     def deltas_since(self, vectors: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -410,6 +415,8 @@ class Store:
         """
         found: dict[str, bytes] = {}
         with self._lock:
+            if self._closed:
+                self._check()
             for name, slot in self._slots.items():
                 delta = slot.document.delta_since(vectors.get(name, b"\x00"))
                 if delta is not None:
@@ -594,7 +601,7 @@ def _action_of(action: Any) -> Action[Any]:
         )
     hint = ""
     if callable(action):
-        name = getattr(action, "type", None) or getattr(action, "__name__", "it")
+        name = getattr(action, "__name__", None) or getattr(action, "type", "it")
         hint = f"; did you forget to call {name}()?"
     raise DispatchError(
         "dispatch takes an action (what an action creator returns) or a thunk, got "

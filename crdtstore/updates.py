@@ -27,8 +27,11 @@ rule names what it keeps out.
 9. What an update refers to without its being known or carried is ``missing``. Such an update is
    read just as strictly, but must not be applied: yrs 0.28 is unsafe out of causal order.
 
-The format is that of Yjs ``encodeStateAsUpdate`` and of lib0's encoding; no other source describes
-it. What yrs writes is stated by experiment in ``properties/test_updates.py``.
+This keeps documents sound, not writers honest: one who writes different things under the same
+clocks, or gives origins in the wrong order, can still make replicas differ, and digests tell.
+
+The format is that of Yjs (``encodeStateAsUpdate``) in lib0's encoding, which their code alone
+specifies; what yrs makes of it is found by experiment, repeated in ``properties/test_updates.py``.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
 from heapq import heappop, heappush
+from sys import intern
 from typing import NamedTuple, NoReturn, TypeAlias, cast
 
 from crdtstore.errors import UpdateError
@@ -67,7 +71,7 @@ _ONE_BYTE = (0x7E, 0x78, 0x79)  # null, true, false
 _FLOAT64, _FLOAT32 = 0x7B, 0x7C
 _TEXT, _OBJECT, _LIST, _BYTES = 0x77, 0x76, 0x75, 0x74
 
-_is_root = re.compile(r"(?:text|list)/[^@#!]*(?:#[0-9a-z]+)?", re.DOTALL).fullmatch
+_is_root = re.compile(r"(?:text|list)/[^@#!]*(?:#[0-9a-z]+)?").fullmatch
 _writer = lru_cache(maxsize=4096)(base36)
 _astral = re.compile("[\U00010000-\U0010ffff]").finditer
 _float32 = struct.Struct(">f").unpack_from
@@ -80,9 +84,9 @@ class Update(NamedTuple):
     ``ranges`` are the blocks, one range a client; ``runs`` the same by root; ``deletions`` may
     include what was deleted long ago. ``missing`` has, for each client of whom something lacks, the
     highest clock needed: the update may be applied once all of those are known, and is to be read
-    again then, for ``runs`` and ``roots`` are empty until it may. ``new`` tells if there is a block
-    that was not known, ``roots`` are those of new blocks and of all deletions. ``pairs`` are the
-    clocks in the middle of a surrogate pair.
+    again then, for ``runs``, ``roots`` and ``pairs`` are empty until it may. ``new`` tells if there
+    is a block that was not known, ``roots`` are those of new blocks and of all deletions. ``pairs``
+    are the clocks in the middle of a surrogate pair.
     """
 
     ranges: tuple[Range, ...]
@@ -119,10 +123,10 @@ class Known:
         clocks[client] = start + length
         if not start:
             self._starts[client] = array("I", (0,))
-            self._roots[client] = [root]
+            self._roots[client] = [intern(root)]
         elif (roots := self._roots[client])[-1] != root:
             self._starts[client].append(start)
-            roots.append(root)
+            roots.append(intern(root))
         if text and length != len(text):
             self._pairs.setdefault(client, array("I")).extend(_pairs(text, start))
 
@@ -274,6 +278,7 @@ class _Reader:
         runs: list[Run] = []
         roots: set[str] = set()
         new = False
+        pairs: list[Id] = []
         for client, (start, end) in self.ranges.items():
             ranges.append((client, start, end))
             have = clocks.get(client, 0)
@@ -284,16 +289,19 @@ class _Reader:
                     runs.append(run)
                     if run[2] > have:
                         roots.add(run[3])
+                pairs += [(client, clock) for clock in self.pairs.get(client, ())]
         if not self.missing:
             for client, start, end in deletions:
                 roots |= self._roots_between(client, start, end)
-        missing = tuple(sorted(self.missing.items())) if self.missing else ()
-        pairs = tuple([(client, clock) for client in self.pairs for clock in self.pairs[client]])
-        # fmt: off
         return Update(
-            tuple(ranges), tuple(runs), tuple(deletions), missing, new, frozenset(roots), pairs
+            tuple(ranges),
+            tuple(runs),
+            tuple(deletions),
+            tuple(sorted(self.missing.items())),
+            new,
+            frozenset(roots),
+            tuple(pairs),
         )
-        # fmt: on
 
     # Bytes
 
@@ -344,9 +352,11 @@ class _Reader:
                 key, i = _string(data, i)
                 _, _, writer = key.partition("@")
                 if root != _CELLS or writer != _writer(client):
-                    raise UpdateError("key", f"client {client} writes {key!r} in {root!r}")
+                    raise UpdateError(
+                        "key", f"client {client} writes {key[:99]!r} in {root[:99]!r}"
+                    )
             elif not _is_root(root):
-                raise UpdateError("root", f"{root!r} is no root of a slice, or lacks a key")
+                raise UpdateError("root", f"{root[:99]!r} is no root of a slice, or lacks a key")
         end, past = self._read_content(root, info, clock, i)
         block = _Block(client, clock, end, info, left, right, i)
         if root is None:
@@ -453,7 +463,7 @@ class _Reader:
                 raise UpdateError("cell", f"block {client}:{clock} is no cell of its writer")
         else:
             if info & _HAS_KEY or kind == (_ANY if root.startswith("text/") else _STRING):
-                raise UpdateError("content", f"kind {info:#x} is never written in {root!r}")
+                raise UpdateError("content", f"kind {info:#x} is never written in {root[:99]!r}")
             if left:
                 self.cuts.append((left[0], left[1] + 1))
             if right:

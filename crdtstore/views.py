@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache
 from operator import attrgetter
@@ -369,7 +369,10 @@ class _MappingSnapshot:
         self._rows = rows
 
     def __getitem__(self, key: str) -> Any:
-        return self._rows[key]
+        try:
+            return self._rows[key]
+        except TypeError:  # no str, and so not comparable with one
+            raise KeyError(key) from None
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows
@@ -395,7 +398,7 @@ class _MappingSnapshot:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the entry at ``key``, or ``default``."""
-        return self._rows.get(key, default)
+        return self._rows.get(key, default) if isinstance(key, str) else default
 
     def copy(self) -> dict[str, Any]:
         """Return a plain dict of the entries."""

@@ -278,12 +278,17 @@ class Target:
         self.cells = self.doc.get("cells", type=Map)
         self.texts = {name: self.doc.get(name, type=Text) for name in TEXTS}
         self.lists = {name: self.doc.get(name, type=Array) for name in LISTS}
-        self.subscriptions = [
-            self.doc.observe(lambda event: event.update),
-            self.cells.observe(lambda event: event.keys),
-            *(text.observe(lambda event: event.delta) for text in self.texts.values()),
-            *(items.observe(lambda event: event.delta) for items in self.lists.values()),
+        self.subscriptions: list[tuple[Any, Any]] = [
+            (self.doc, self.doc.observe(lambda event: event.update)),
+            (self.cells, self.cells.observe(lambda event: event.keys)),
+            *((text, text.observe(lambda event: event.delta)) for text in self.texts.values()),
+            *((items, items.observe(lambda event: event.delta)) for items in self.lists.values()),
         ]
+
+    def close(self) -> None:
+        """Stop observing, so that the document is freed."""
+        for observed, subscription in self.subscriptions:
+            observed.unobserve(subscription)
 
     def offer(self, data: bytes) -> str:
         """Read, and apply if allowed; returns ``refused``, ``waiting`` or ``applied``."""
@@ -424,6 +429,7 @@ def play(seed: int, index: int, trace: bool) -> Counts:
         if target.held and rng.random() < 0.1:
             target.offer(target.held.pop())
     target.check(rng)
+    target.close()
     target.counts["inputs"] = ROUND
     return target.counts
 
@@ -497,7 +503,7 @@ def offer_corpus(path: Path) -> Iterator[Counts]:
             if target.offer(data) == "applied":
                 target.check(random.Random(0))
                 target.offer(data)
-                del targets[entry["document"]]
+                targets.pop(entry["document"]).close()
             counts += target.counts
         yield counts
 

@@ -25,9 +25,9 @@ from crdtstore.storage import MemoryStorage, Storage
 from crdtstore.updates import read_state_vector
 from crdtstore.views import FrozenRecord, fields_of
 from properties import model
-from properties.kitchen import SHAPE, VERBS, Command, Fresh, Script, Stopped, kitchen, run
+from properties.kitchen import FIELDS, SHAPE, VERBS, Command, Fresh, Script, Stopped, kitchen, run
 
-__all__ = ["Step", "World", "check_kept", "commands", "histories", "untouched"]
+__all__ = ["Plan", "Step", "World", "check_kept", "commands", "plans", "untouched"]
 
 DAY = 24 * 60 * 60 * 1000
 
@@ -50,21 +50,32 @@ numbers = st.integers(0, 63)
 commands = st.builds(Command, st.sampled_from(VERBS), st.integers(0, 127), numbers, numbers)
 
 
+class Plan(NamedTuple):
+    """A history to be played: by how many stores, about which fields (none: all), and its steps."""
+
+    count: int
+    seed: int
+    theme: frozenset[str]
+    steps: tuple[Step, ...]
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> list[Step]:
-    """Draw steps that meet: most histories are about a few places and rows."""
-    wheres = draw(st.lists(st.integers(0, 127), min_size=1, max_size=6))
+def plans(draw: st.DrawFn, most: int = 40) -> Plan:
+    """Draw histories whose steps meet: most are about few fields, and few rows of those."""
     verbs = draw(st.lists(st.sampled_from(VERBS), min_size=1, max_size=8)) + ["insert"]
     which = st.integers(0, draw(st.sampled_from([1, 3, 15])))
+    where = st.integers(0, draw(st.sampled_from([15, 127])))
     batches = st.lists(
-        st.builds(Command, st.sampled_from(verbs), st.sampled_from(wheres), which, numbers),
+        st.builds(Command, st.sampled_from(verbs), where, which, numbers),
         min_size=1,
         max_size=4,
     ).map(tuple)
     working = st.builds(Step, st.sampled_from(WORKING), st.integers(0, 3), numbers, batches)
     others = st.builds(Step, st.sampled_from(OTHERS), st.integers(0, 3), numbers, st.just(()))
-    length = draw(st.integers(0, 40))
-    return draw(st.lists(working | others, min_size=length, max_size=length))
+    length = draw(st.integers(0, most))
+    steps = draw(st.lists(working | others, min_size=length, max_size=length))
+    theme = draw(st.frozensets(st.sampled_from(FIELDS), max_size=3))
+    return Plan(draw(st.integers(2, 4)), draw(st.integers(0, 2**32)), theme, tuple(steps))
 
 
 @dataclass(eq=False)
@@ -86,11 +97,13 @@ class World:
         count: int,
         *,
         seed: int = 0,
+        theme: frozenset[str] = frozenset(),
         storage: Callable[[], Storage] = MemoryStorage,
         copy: Callable[[Storage], Storage] | None = None,
         of: Slice[Any] = kitchen,
     ) -> None:
         self.random = random.Random(seed)
+        self.theme = theme
         self.of = of
         self.history = model.History(SHAPE)
         self.fresh = Fresh()
@@ -98,6 +111,7 @@ class World:
         self.spans: list[tuple[int, int, int]] = []  # event, client, the clock it ends at
         self.orders: dict[Any, model.Order] = {}
         self.known: dict[model.Seen, tuple[Any, ...]] = {}
+        self.digests: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.tokens = 0
         self.places = [self._open(storage()) for _ in range(count)]
@@ -112,6 +126,11 @@ class World:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    @classmethod
+    def of_plan(cls, plan: Plan, **options: Any) -> World:
+        """Make the stores of a plan."""
+        return cls(plan.count, seed=plan.seed, theme=plan.theme, **options)
 
     # Steps
 
@@ -129,8 +148,8 @@ class World:
         store = place.store
         before, past = store.state, self.seen(place)
         clock = self._clock(place)
-        script = Script(step.commands, self.fresh)
-        place.now += 1
+        script = Script(step.commands, self.fresh, self.theme)
+        place.now += step.a % 2
         place.commits.clear()
         store.dispatch(run(script))
         if not place.commits:
@@ -157,7 +176,7 @@ class World:
         store.flush().wait(10)
         seq = place.storage.durable_seq
         place.commits.clear()
-        script = Script(step.commands, self.fresh, step.a % (len(step.commands) + 1))
+        script = Script(step.commands, self.fresh, self.theme, step.a % (len(step.commands) + 1))
         try:
             store.dispatch(run(script))
         except Stopped:
@@ -232,6 +251,9 @@ class World:
             assert (self._vector(place), store.digest()) == (vector, digest)
             return
         assert self._vector(place) != vector
+        slot = store._slots[self.of.name]
+        for held in slot.held:
+            assert slot.document.inspect(held).missing, "a delta is held that misses nothing"
         self.check(place, before if len(place.commits) == 1 else store.state)
 
     def settle(self) -> None:
@@ -250,14 +272,12 @@ class World:
 
     def exchange(self, one: Place, other: Place) -> None:
         """Play one round of synchronisation; neither is behind then."""
-        held = any(place.store._slots[self.of.name].held for place in (one, other))
-        mine, theirs = one.store.state_vectors(), other.store.state_vectors()
-        to_one, to_other = other.store.deltas_since(mine), one.store.deltas_since(theirs)
-        self._merge(one, to_one)
-        self._merge(other, to_other)
-        if held:  # what waited for the other's work is news to the other
-            self._merge(one, other.store.deltas_since(one.store.state_vectors()))
-            self._merge(other, one.store.deltas_since(other.store.state_vectors()))
+        waiting = [len(place.store._slots[self.of.name].held) for place in (one, other)]
+        for _ in range(1 + sum(waiting)):  # what waited for the other's work is news to the other
+            mine, theirs = one.store.state_vectors(), other.store.state_vectors()
+            to_one, to_other = other.store.deltas_since(mine), one.store.deltas_since(theirs)
+            self._merge(one, to_one)
+            self._merge(other, to_other)
         self._assert_equal(one, other)
 
     def _assert_equal(self, one: Place, other: Place) -> None:
@@ -277,6 +297,7 @@ class World:
         shown = repr(state)
         self._check_fresh(place, shown)
         holds = (place.store.digest(), self._vector(place), shown)
+        assert self.digests.setdefault(holds[0], shown) == shown, "one digest for two states"
         if seen in self.known:
             assert self.known[seen] == holds, "others saw the same and read otherwise"
             return

@@ -8,16 +8,18 @@ make sense on any state. It notes what a user would say was done, as `model` eff
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from crdtstore import Counter, List, Map, Set, Table, Text, create_slice, current
+from crdtstore.changes import Arrange
 from crdtstore.kinds import ListView
 from properties import model
 
-__all__ = ["INITIAL", "SHAPE", "VERBS", "Command", "Fresh", "Script", "kitchen", "run"]
+__all__ = ["FIELDS", "INITIAL", "SHAPE", "VERBS", "Command", "Fresh", "Script", "kitchen", "run"]
 
 
 @dataclass
@@ -51,10 +53,10 @@ def _row(content: dict[str, Any]) -> Row:
     """Make a row of the oracle's plain data."""
     return Row(
         **{
-            **content,
-            "inner": Inner(**content["inner"]),
+            **deepcopy(content),
+            "inner": Inner(**deepcopy(content["inner"])),
             "tags": set(content["tags"]),
-            "meta": dict(content["meta"]),
+            "meta": deepcopy(content["meta"]),
         }
     )
 
@@ -160,6 +162,22 @@ SHAPE = model.Record(
     }
 )
 
+ROW = "*"
+
+
+def _patterns(shape: Any, path: model.Path = ()) -> Iterator[tuple[type, model.Path]]:
+    """Yield the kind and path of every place, with ``ROW`` for the key of a row."""
+    yield type(shape), path
+    if isinstance(shape, model.Record):
+        for name, part in shape.fields.items():
+            yield from _patterns(part, (*path, name))
+    elif isinstance(shape, model.Table | model.List):
+        yield from _patterns(shape.element, (*path, ROW))
+
+
+PATTERNS = list(_patterns(SHAPE))
+FIELDS = list(SHAPE.fields)
+
 VALUES: list[Any] = [
     0, 1, True, 1.0, 0.0, -0.0, 1.5, None, "", "a", "é/🎈", 2**60, (1, "t"), [], [1, {"k": [2]}],
     {"b": 1, "a": 2}, b"\x00", Decimal("1.0"), datetime(2024, 2, 29, tzinfo=UTC), False,
@@ -171,6 +189,10 @@ INTS = [1, -1, 5, 2**60, -3]
 FLOATS = [0.5, -0.25, 1.0, 2.0, -1.5]
 
 
+def _value(number: int) -> Any:
+    return deepcopy(VALUES[number % len(VALUES)])
+
+
 class Command(NamedTuple):
     """What to do, where, and how, as numbers to be taken modulo whatever there is."""
 
@@ -180,7 +202,7 @@ class Command(NamedTuple):
     b: int = 0
 
 
-VERBS = ["assign", "add", "type", "put", "drop", "insert", "remove", "move"]
+VERBS = ["assign", "add", "type", "put", "drop", "insert", "remove", "move", "turn"]
 
 
 class Fresh:
@@ -208,11 +230,12 @@ class Stopped(Exception):
 class Script:
     """Commands for one dispatch; ``effects`` are what they came to, ``shown`` what it then saw.
 
-    With ``fail_at`` the script raises before that command (or at its end).
+    ``theme`` are the fields that it is about, none for all. With ``fail_at`` the script raises before that command (or at its end).
     """
 
     commands: Sequence[Command]
     fresh: Fresh
+    theme: frozenset[str] = frozenset()
     fail_at: int | None = None
     error: type[BaseException] = Stopped
     effects: list[model.Effect] = field(default_factory=list)
@@ -230,8 +253,20 @@ class Script:
         self.shown = repr(current(draft))
 
     def _pick(self, draft: Any, where: int, *kinds: type) -> model.Path | None:
-        found = [path for kind, path in _paths(SHAPE, draft) if kind in kinds]
-        return found[where % len(found)] if found else None
+        """Choose a place of these kinds; ``None`` if there is no such row now."""
+        patterns = [
+            path
+            for kind, path in PATTERNS
+            if kind in kinds and (not self.theme or path[0] in self.theme)
+        ]
+        if not patterns:
+            return None
+        row, at = divmod(where, len(patterns))
+        path = patterns[at]
+        if len(path) == 1 or path[1] != ROW:
+            return path
+        keys = _keys(_at(draft, path[:1]))
+        return (path[0], keys[row % len(keys)], *path[2:]) if keys else None
 
     def _once(self, *what: Any) -> bool:
         """Tell whether this place is new: what a reducer undoes itself is never written."""
@@ -247,7 +282,7 @@ class Script:
         owner, name = _at(draft, path[:-1]), path[-1]
         index = owner.index_of(name) if isinstance(owner, ListView) else None
         before = getattr(owner, name) if index is None else owner[index]
-        value = VALUES[command.a % len(VALUES)]
+        value = _value(command.a)
         if isinstance(before, list) and command.b % 2:
             value = [*before, command.b]
             before.append(command.b)  # a list in a register, edited in place
@@ -256,7 +291,7 @@ class Script:
         else:
             owner[index] = value
         if isinstance(before, list) and command.b % 2 or not model.identical(before, value):
-            self.effects.append(model.Assign(path, value))
+            self.effects.append(model.Assign(path, deepcopy(value)))
 
     def _add(self, draft: Any, command: Command) -> None:
         path = self._pick(draft, command.where, model.Counter)
@@ -298,12 +333,12 @@ class Script:
                     self.effects.append(model.Keep(path, value, value))
                 owner.add(value)
             return
-        key, value = KEYS[command.a % len(KEYS)], VALUES[command.b % len(VALUES)]
+        key, value = KEYS[command.a % len(KEYS)], _value(command.b)
         if self._once(path, key):
             before = owner.get(key, model.ABSENT)
             owner[key] = value
             if not model.identical(before, value):
-                self.effects.append(model.Keep(path, key, value))
+                self.effects.append(model.Keep(path, key, deepcopy(value)))
 
     def _drop(self, draft: Any, command: Command) -> None:
         path = self._pick(draft, command.where, model.Set, model.Map)
@@ -319,11 +354,12 @@ class Script:
 
     def _insert(self, draft: Any, command: Command) -> None:
         path = self._pick(draft, command.where, model.Table, model.List)
-        assert path is not None
+        if path is None:
+            return
         owner = _at(draft, path)
         plain = isinstance(_shape(path).element, model.Register)
-        row: Any = VALUES[command.b % len(VALUES)] if plain else self._new_row(command.b)
-        made: Any = row if plain else _row(row)
+        row: Any = _value(command.b) if plain else self._new_row(command.b)
+        made: Any = deepcopy(row) if plain else _row(row)
         if isinstance(owner, ListView):
             index = command.a % (len(owner) + 1)
             owner.insert(index, made)
@@ -342,18 +378,19 @@ class Script:
         if not number % 4:
             return _content()
         return _content(
-            name=VALUES[number % len(VALUES)],
-            size=VALUES[number // 3 % len(VALUES)],
+            name=_value(number),
+            size=_value(number // 3),
             votes=number % 5,
             score=FLOATS[number % len(FLOATS)],
             title=self.fresh(number % 3),
             tags=tuple({ELEMENTS[number % len(ELEMENTS)], "t"}),
-            meta={KEYS[number % len(KEYS)]: VALUES[number // 2 % len(VALUES)]},
+            meta={KEYS[number % len(KEYS)]: _value(number // 2)},
         )
 
     def _remove(self, draft: Any, command: Command) -> None:
         path = self._pick(draft, command.where, model.Table, model.List)
-        assert path is not None
+        if path is None:
+            return
         owner = _at(draft, path)
         if not len(owner):
             return
@@ -375,7 +412,8 @@ class Script:
 
     def _move(self, draft: Any, command: Command) -> None:
         path = self._pick(draft, command.where, model.List)
-        assert path is not None
+        if path is None:
+            return
         owner = _at(draft, path)
         if not len(owner):
             return
@@ -385,18 +423,25 @@ class Script:
         owner.move(index, to)
 
 
-def _paths(shape: Any, draft: Any, path: model.Path = ()) -> Iterator[tuple[type, model.Path]]:
-    """Yield the kind and path of everything there is now."""
-    yield type(shape), path
-    if isinstance(shape, model.Record):
-        for name, part in shape.fields.items():
-            yield from _paths(part, draft, (*path, name))
-    elif isinstance(shape, (model.Table, model.List)):
-        rows = _at(draft, path)
-        listed = isinstance(rows, ListView)
-        keys = [rows.key_at(at) for at in range(len(rows))] if listed else list(rows)
-        for key in keys:
-            yield from _paths(shape.element, draft, (*path, key))
+    def _turn(self, draft: Any, command: Command) -> None:
+        """Reverse or sort a list. Which elements that moves is for the draft to say."""
+        path = self._pick(draft, command.where, model.List)
+        if path is None:
+            return
+        owner = _at(draft, path)
+        recorded = owner.scope.changes
+        before = len(recorded)
+        if command.a % 2:
+            owner.reverse()
+        else:
+            owner.sort(key=repr)
+        for change in recorded[before:]:
+            keys = change.keys if isinstance(change, Arrange) else change.path[-1:]
+            self.effects += [model.Move(path, key) for key in keys]
+
+
+def _keys(rows: Any) -> list[str]:
+    return [rows.key_at(at) for at in range(len(rows))] if isinstance(rows, ListView) else list(rows)
 
 
 def _at(draft: Any, path: model.Path) -> Any:

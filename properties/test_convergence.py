@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crdtstore import Store, configure_store
 from crdtstore.storage import MemoryStorage, SqliteStorage, Storage
 from properties import model
-from properties.histories import Step, World, commands, histories
+from properties.histories import Plan, World, commands, plans
 from properties.kitchen import SHAPE, Command, Fresh, Script, Stopped, kitchen, run
 
 few = settings(max_examples=max(10, settings.default.max_examples // 5))
@@ -24,17 +24,17 @@ few = settings(max_examples=max(10, settings.default.max_examples // 5))
 batches = st.lists(commands, min_size=1, max_size=3).map(tuple)
 
 
-@given(st.integers(2, 4), st.integers(0, 2**32), histories())
-def test_any_history_reads_as_the_oracle_says(count: int, seed: int, history: list[Step]) -> None:
+@given(plans())
+def test_any_history_reads_as_the_oracle_says(plan: Plan) -> None:
     """Whatever is done, lost, repeated, delayed and restarted, every store reads what it should."""
-    with World(count, seed=seed) as world:
-        world.play(history)
+    with World.of_plan(plan) as world:
+        world.play(plan.steps)
         world.settle()
 
 
 @few
-@given(st.integers(2, 3), st.integers(0, 2**32), histories())
-def test_any_history_survives_in_files(count: int, seed: int, history: list[Step]) -> None:
+@given(plans(25))
+def test_any_history_survives_in_files(plan: Plan) -> None:
     """The same holds for stores in SQLite files, which are closed, copied and opened again."""
     with tempfile.TemporaryDirectory() as folder:
         names = (Path(folder) / f"{number}.db" for number in range(1_000))
@@ -50,8 +50,8 @@ def test_any_history_survives_in_files(count: int, seed: int, history: list[Step
         def create() -> Storage:
             return SqliteStorage(next(names), durability="normal")
 
-        with World(count, seed=seed, storage=create, copy=copy) as world:
-            world.play(history)
+        with World.of_plan(plan, storage=create, copy=copy) as world:
+            world.play(plan.steps)
             world.settle()
 
 
@@ -151,7 +151,7 @@ def test_a_reducer_that_raises_at_any_point_changes_nothing(
         holds = store.state, store.digest(), store.state_vectors(), storage.durable_seq
         for at in range(len(script) + 1):
             with pytest.raises(error):
-                store.dispatch(run(Script(script, fresh, at, error)))
+                store.dispatch(run(Script(script, fresh, fail_at=at, error=error)))
         assert store.state is holds[0]
         assert (store.digest(), store.state_vectors(), storage.durable_seq) == holds[1:]
         assert not heard

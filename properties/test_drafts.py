@@ -297,7 +297,7 @@ class Mapped:
     x: crdtstore.Map[Any] = crdtstore.Map({"a": 1, "b": [1]})
 
 
-keys = st.sampled_from(["a", "b", "c", "", "é", "a/b", "@", "𝕏"])
+keys = st.sampled_from(["a", "b", "c", "", "é", "a/b", "@", "🙂"])
 dicts = st.dictionaries(keys, elements, max_size=4)
 
 
@@ -446,7 +446,7 @@ def test_set_pop_removes_an_element_until_none_is_left(content: set[Any]) -> Non
 
 @dataclass
 class Texted:
-    x: Text = Text("héllo 𝕏")
+    x: Text = Text("héllo 🙂")
 
 
 class Editor:
@@ -456,7 +456,7 @@ class Editor:
         self.x = value
 
 
-letters = st.sampled_from(["a", "b", "\0", "é", "e\u0301", "𝕏", "👩‍👩‍👧", "\u200d", "\n", "\u2028"])
+letters = st.sampled_from(["a", "b", "\0", "é", "e\u0301", "🙂", "👩‍👩‍👧", "\u200d", "\n", "\u2028"])
 words = st.lists(letters, max_size=6).map("".join)
 
 Edit = Callable[[Any, bool], Any]
@@ -538,7 +538,7 @@ edits = st.one_of(
 def test_a_text_draft_is_edited_as_a_str_is(written: list[list[Edit]]) -> None:
     """Edits count in code points, negative positions from the end, and every replica agrees."""
     store, peer, dispatch = stores(Texted)
-    plain = Editor("héllo 𝕏")
+    plain = Editor("héllo 🙂")
     for program in written:
 
         def run(state: Any, program: list[Edit] = program) -> None:
@@ -564,7 +564,7 @@ def common_subsequence(a: str, b: str) -> int:
     return row[-1]
 
 
-small = st.text(alphabet="abé𝕏", max_size=14)
+small = st.text(alphabet="abé🙂", max_size=14)
 
 
 @given(small, small)

@@ -8,6 +8,8 @@ for the fuzzing of the strict reader.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pycrdt import Array, Doc, Map, Text
@@ -71,11 +73,19 @@ class Writer:
         self.texts = {root: self.doc.get(root, type=Text) for root in TEXTS}
         self.lists = {root: self.doc.get(root, type=Array) for root in LISTS}
         self.doc.apply_update(before)
-        self.subscription = self.doc.observe(lambda event: self.events.append(event.update))
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Keep the update of the transaction inside; a document observed longer is never freed."""
+        subscription = self.doc.observe(lambda event: self.events.append(event.update))
+        try:
+            yield
+        finally:
+            self.doc.unobserve(subscription)
 
     def work(self, changes: int) -> None:
         """Do a transaction of random changes; it always advances the clock."""
-        with self.doc.transaction():
+        with self._recording(), self.doc.transaction():
             for _ in range(changes):
                 self._change()
             self._put("!")
@@ -85,7 +95,8 @@ class Writer:
         """Take in an update of which nothing is missing."""
         read = read_update(update, self.known)
         assert not read.missing
-        self.doc.apply_update(update)
+        with self._recording():
+            self.doc.apply_update(update)
         self.known.add(read)
 
     def pull(self, other: Writer) -> bytes:

@@ -250,8 +250,10 @@ class Mesh:
         """A link is gone."""
         self.links.remove(link)
         self.goals.forget(link)
-        if link.reason not in (Reason.STOPPING, Reason.DUPLICATE) and not self._stopping:
-            logger.warning("link with %s closed: %s", link.replica or link.address, link.error)
+        if not self._stopping:
+            usual = link.reason in (Reason.STOPPING, Reason.DUPLICATE, "lost")
+            level = logging.INFO if usual else logging.WARNING
+            logger.log(level, "link with %s closed: %s", link.replica or link.address, link.error)
         self.changed()
 
     # ---- staying connected ----
@@ -267,7 +269,10 @@ class Mesh:
                 await asyncio.wait([link.closed])  # cancelled, it leaves the future alone
                 connector.error = link.error
             except (TransportError, TimeoutError) as error:
+                before = connector.error
                 connector.error = str(error) or f"no connection to {connector.url} in time"
+                if connector.error != before:  # being offline is usual, and need not fill the log
+                    logger.info("%s", connector.error)
             except Exception as error:
                 logger.exception("connecting to %s failed", connector.url)
                 connector.error = f"{type(error).__name__}: {error}"

@@ -119,13 +119,14 @@ class Outgoing:
             self._send(commit)
 
     def _send(self, commit: Commit) -> None:
-        deltas = commit.deltas
-        if not deltas.keys() <= self._session.shared:
-            deltas = {name: d for name, d in deltas.items() if name in self._session.shared}
-        origin = commit.origin
+        deltas, origin, shared = commit.deltas, commit.origin, self._session.shared
         if isinstance(origin, Origin) and origin.link == self._session.link_id:
+            if deltas == origin.deltas:
+                return
             # What the gate let go together with it may have come from elsewhere.
             deltas = {name: d for name, d in deltas.items() if origin.deltas.get(name) != d}
+        if not deltas.keys() <= shared:
+            deltas = {name: d for name, d in deltas.items() if name in shared}
         if not deltas:
             return
         self.head += 1

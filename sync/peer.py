@@ -148,6 +148,10 @@ class Peer:
     ) -> None:
         await asyncio.to_thread(self.stop)
 
+    def __repr__(self) -> str:
+        links = 0 if self._mesh is None else len(self.status.connected)
+        return f"<Peer of replica {self._replica[:8]}: {self._state}, {links} connected>"
+
     # ---- questions ----
 
     @property

@@ -17,6 +17,7 @@ LAYERS = {
     "crdtstore": [
         "errors",
         "waitable",
+        "advice",
         "frozen",
         "packed",
         "scalars",
@@ -59,19 +60,23 @@ LAYERS = {
     "sync": [
         "errors",
         "limits",
+        "vectors",
         "port",
         "frames",
-        "vectors",
         "codec",
         "wire",
         "session",
-        "outbox",
+        "watermarks",
         "audit",
+        "outbox",
+        "outgoing",
+        "incoming",
         "exchange",
-        "goals",
         "status",
-        "link",
+        "goals",
         "transports",
+        "link",
+        "mesh",
         "peer",
         "hub",
         "demo",
@@ -93,8 +98,9 @@ PUBLIC_MODULES = {"crdtstore", "crdtstore.storage", "crdtstore.testing"}
 PYCRDT_ONLY_IN = "crdtstore/document.py"
 
 # No clock, randomness, thread or socket of their own: all of it is passed in.
-PURE = ["crdtstore/cells.py", "crdtstore/changes.py", "crdtstore/updates.py"]
-PURE += ["sync/exchange.py", "sync/frames.py", "sync/session.py"]
+PURE = [f"crdtstore/{name}.py" for name in ("cells", "changes", "snapshot", "updates", "writing")]
+PURE += [f"sync/{name}.py" for name in ("codec", "exchange", "frames", "incoming", "outgoing")]
+PURE += [f"sync/{name}.py" for name in ("audit", "outbox", "session", "wire")]
 IMPURE_MODULES = {"asyncio", "random", "secrets", "select", "socket", "ssl", "threading", "time"}
 
 # (file, imported module): the reason why that import stands inside a function.

@@ -42,6 +42,8 @@ class _Entries:
         self.size = len(base)
 
     def get(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return ABSENT
         found = self.over.get(key)
         return self.base.get(key, ABSENT) if found is None and key not in self.over else found
 
@@ -67,7 +69,7 @@ class _Entries:
 class _MappingDraft:
     """What drafts of tables and maps share."""
 
-    __slots__ = ("_entries", "path", "shape", "base", "scope")
+    __slots__ = ("_entries", "base", "path", "scope", "shape")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, scope: Scope, shape: Any, path: Path, base: Any) -> None:
@@ -107,7 +109,7 @@ class _MappingDraft:
         return repr({key: mine[key] for key in mine})
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """Return the entry at ``key``, put there if there was none: the state's own, to be edited."""
+        """Return the entry at ``key``, put there first if there was none: the state's own."""
         mine = cast("Any", self)
         if key not in mine:
             mine[key] = default
@@ -295,7 +297,7 @@ def _entry(encoded: Any) -> Any:
 class SetDraft(SetView[Any]):
     """A set inside a reducer."""
 
-    __slots__ = ("_entries", "path", "shape", "base", "scope")
+    __slots__ = ("_entries", "base", "path", "scope", "shape")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, scope: Scope, shape: SetShape, path: Path, base: Any) -> None:

@@ -31,7 +31,7 @@ _MOST_MOVES = 200
 class ListDraft(ListView[Any]):
     """A list inside a reducer."""
 
-    __slots__ = ("_base", "_keys", "_kids", "_over", "path", "_records", "shape", "base", "scope")
+    __slots__ = ("_base", "_keys", "_kids", "_over", "_records", "base", "path", "scope", "shape")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, scope: Scope, shape: ListShape, path: Path, base: Any) -> None:
@@ -127,6 +127,7 @@ class ListDraft(ListView[Any]):
         return list(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> list[Any]:
+        self.scope.check()
         return [
             deepcopy(self._now(key) if self._records else self.element(key)) for key in self._keys
         ]

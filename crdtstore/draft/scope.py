@@ -112,7 +112,7 @@ class Scope:
         return copy
 
     def alias(self, path: Path, value: Any, copy: Any, assign: Callable[[Any], Any]) -> None:
-        """Let ``copy`` stand for the register's ``value`` until the end, when it is written back."""
+        """Let ``copy`` stand for a register's ``value`` until it is written back at the end."""
         self.thawed[path] = (value, copy, assign)
         self._deepest = max(self._deepest, len(path))
 

@@ -23,7 +23,7 @@ from math import fsum, inf
 from typing import Any
 
 from sync.demo.script import Step
-from sync.demo.slices import DEFAULT_MEETINGS, DEFAULT_NOTES, WELCOME, Todo
+from sync.demo.slices import DEFAULT_MEETINGS, DEFAULT_NOTES, WELCOME, WELCOME_TITLE, Todo
 
 __all__ = ["Account", "Place", "Receipt", "words_of"]
 
@@ -104,11 +104,11 @@ class Account:
         self._runs: list[tuple[Place, list[str]]] = []
         self.problems: list[str] = []
         welcome = _todo_fields(WELCOME)
-        life = _Life(None, 0, "", welcome, texts={"title": _phrase("Say hello ")})
+        life = _Life(None, 0, "", welcome, texts={"title": _phrase(WELCOME_TITLE)})
         self._rows["todos", WELCOME] = [life]
 
     def enter(self, receipts: Iterable[Receipt]) -> None:
-        """Enter all receipts, in any order; once."""
+        """Enter receipts, in any order; more may follow, of steps that know all of these."""
         # Who knows more comes later: an order in which everything known comes before who knows it.
         for receipt in sorted(receipts, key=lambda each: sum(each.seen.values())):
             step = receipt.step

@@ -20,12 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import sync
-
 __all__ = ["Crew", "CrewError", "Message"]
 
 _GRACE_SECONDS = 5.0
-_SOURCES = Path(sync.__file__).resolve().parent.parent
+_SOURCES = Path(__file__).resolve().parents[2]
 
 
 class CrewError(Exception):

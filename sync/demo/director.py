@@ -11,14 +11,13 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from sync.demo.account import Account, Receipt
-from sync.demo.audit import audit, conflicts_left
+from sync.demo.audit import audit, conflicts_left, in_order
 from sync.demo.cables import Cables
 from sync.demo.crew import Crew, CrewError, Message
 from sync.demo.screen import Phase, Screen, View
@@ -52,37 +51,36 @@ def run(options: Options, screen: Screen) -> bool:
     """Play the demo; True if everything is accounted for at every peer.
 
     Raises ``ValueError`` for numbers it cannot be played with or a ``keep`` that is in use, and
-    ``DemoError`` if it cannot go on. No process is left behind either way.
+    ``DemoError`` if it cannot go on. No process is left behind either way, and no files either,
+    unless they are to be kept or could help to find out what went wrong.
     """
     script = write_script(options.peers, options.actions, options.seed)
-    with _folder(options.keep) as folder, Cables() as cables, Crew(folder) as crew:
-        director = _Director(script, folder, crew, cables, screen, options.pace)
-        try:
-            return director.play()
-        except CrewError as error:
-            raise DemoError(str(error)) from error
-        finally:
-            screen.close()
-
-
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    """Make the folder of the files: kept where that is asked for, and after a failure."""
-    if keep is not None:
-        keep.mkdir(parents=True, exist_ok=True)
-        if any(keep.iterdir()):
-            raise ValueError(f"{keep} is not empty; --keep takes a new or an empty folder")
-        yield keep.resolve()
-        return
-    folder = Path(tempfile.mkdtemp(prefix="crdtstore-demo-"))
+    folder = _folder(options.keep)
+    keep = options.keep is not None
     try:
-        yield folder
-    except DemoError as error:
+        with Cables() as cables, Crew(folder) as crew:
+            try:
+                good = _Director(script, folder, crew, cables, screen, options.pace).play()
+            finally:
+                screen.close()
+        keep = keep or not good
+        return good
+    except (DemoError, CrewError) as error:
+        keep = True
         raise DemoError(f"{error}\nThe files of all peers are in {folder}") from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder(keep: Path | None) -> Path:
+    """Make the folder of the files."""
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="crdtstore-demo-"))
+    keep.mkdir(parents=True, exist_ok=True)
+    if any(keep.iterdir()):
+        raise ValueError(f"{keep} is not empty; --keep takes a new or an empty folder")
+    return keep.resolve()
 
 
 class _Director:
@@ -96,6 +94,7 @@ class _Director:
         self.screen = screen
         self.pace = pace
         self.epoch = time.time_ns() // 1_000_000
+        self.account = Account(self.epoch)
         self.token = secrets.token_hex(16)
         self.views = {name: View(name) for name in script.peers}
         self.pids: dict[str, int] = {}
@@ -130,15 +129,16 @@ class _Director:
             f"seed {script.seed}",
             f"Peers {everybody} are programs of their own, each with its own database file. They "
             "share one board: a to-do list, a table of people, a page of notes. There is no "
-            "server; each is connected to its neighbours by a cable.",
+            "server; each is connected to its neighbours by a cable. Below, “lacks” counts the "
+            "actions of others that have not arrived yet, and digests are equal where everything "
+            "is.",
         )
         self._online()
         self._cut()
         self._kill(victim)
         self._heal()
-        before = self._report(script.peers[:1])[script.peers[0]]
         self._tidy()
-        return self._audit(before)
+        return self._audit()
 
     def _online(self) -> None:
         self._phase(
@@ -260,34 +260,38 @@ class _Director:
             f"{first} sorts the to-do list by title. Then all tell what they hold, and it is "
             "compared with an account of who did what, in knowledge of what.",
         )
+        self.account.enter(self.receipts.values())
+        self.problems += in_order(self.account, self._report([first])[first])
+        known = set(self.receipts)
         self._act("tidy")
         self._converge(pause=False)
+        self.account.enter(self.receipts[key] for key in set(self.receipts) - known)
         for name in self.views:
             self.crew.tell(name, "sync", seconds=_SECONDS)
         self._until("peer.synced() at every peer", lambda: len(self.synced) == len(self.views))
 
-    def _audit(self, before: dict[str, Any]) -> bool:
-        account = Account(self.epoch)
-        account.enter(self.receipts.values())
+    def _audit(self) -> bool:
         missing = sorted(set(self.steps) - set(self.receipts))
         reports = self._report(self.script.peers)
         problems = [
             *self.problems,
             *(f"{self.steps[key]} was never done" for key in missing),
-            *audit(account, reports, before),
+            *audit(self.account, reports),
         ]
         more = len(problems) - _MOST_PROBLEMS
         shown = problems[:_MOST_PROBLEMS] + ([f"… and {more} more"] if more > 0 else [])
-        self.screen.end(self._summary(account, reports, problems), shown)
+        if problems:
+            shown.append(f"the files of all peers are in {self.folder}")
+        self.screen.end(self._summary(reports, problems), shown)
         return not problems
 
     def _summary(
-        self, account: Account, reports: Mapping[str, Mapping[str, Any]], problems: list[str]
+        self, reports: Mapping[str, Mapping[str, Any]], problems: list[str]
     ) -> list[tuple[str, str]]:
         views = self.views.values()
-        expected = account.holdings()
+        expected = self.account.holdings()
         late = sum(not receipt.found for receipt in self.receipts.values())
-        lost = f"{self.lost} not on disk yet lost and done again" if self.lost else "none lost"
+        lost = f"{self.lost} that had not reached the disk (done again)" if self.lost else "none"
         made = self.made + sum(view.made for view in views)
         merged = self.merged + sum(view.merged for view in views)
         return [
@@ -295,7 +299,7 @@ class _Director:
             (
                 "actions",
                 f"{len(self.receipts)} done, {late} of them on something that was gone by then; "
-                f"{lost} in the kill",
+                f"the kill lost {lost}",
             ),
             ("deltas", f"{made} made, {merged} merged from others"),
             ("wire", f"{self.cables.carried:,} bytes through {len(self.links)} cables"),

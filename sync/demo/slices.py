@@ -30,6 +30,7 @@ __all__ = [
     "DEFAULT_MEETINGS",
     "DEFAULT_NOTES",
     "WELCOME",
+    "WELCOME_TITLE",
     "Board",
     "Person",
     "Tally",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 WELCOME = "welcome"
+WELCOME_TITLE = "Say hello "
 DEFAULT_NOTES = "Notes: "
 DEFAULT_MEETINGS = {"monday": "office"}
 
@@ -78,7 +80,7 @@ class Person:
 class Board:
     """What people work on, and in ``journal`` each process's last step."""
 
-    todos: List[Todo] = List([Todo(WELCOME, "Say hello ")])
+    todos: List[Todo] = List([Todo(WELCOME, WELCOME_TITLE)])
     people: Table[Person] = Table()
     notes: Text = Text(DEFAULT_NOTES)
     meetings: Map[str] = Map(DEFAULT_MEETINGS)

@@ -23,6 +23,8 @@ BACKLOG = 128
 
 
 def _path(url: str) -> str:
+    if not hasattr(socket, "AF_UNIX"):
+        raise TransportError(f"{url!r}: there are no Unix sockets on this system; use tcp://")
     parts = urlsplit(url)
     path = unquote(parts.path)
     if parts.netloc or not path.startswith("/") or path.endswith("/") or "\0" in path:

@@ -12,7 +12,7 @@ from typing import Any
 
 from crdtstore import configure_store
 from sync.demo.account import Account, Receipt
-from sync.demo.audit import audit
+from sync.demo.audit import audit, in_order
 from sync.demo.script import PHASES, write_script
 from sync.demo.slices import board, tally
 from sync.demo.worker import StepClock, carry_out, report
@@ -31,8 +31,10 @@ class Rehearsal:
     def problems(self) -> list[str]:
         """Return what an audit finds."""
         account = Account(EPOCH)
-        account.enter(self.receipts)
-        return list(audit(account, self.reports, self.before))
+        account.enter(self.receipts[:-1])
+        order = list(in_order(account, self.before))
+        account.enter(self.receipts[-1:])  # it sorts the list
+        return [*order, *audit(account, self.reports)]
 
 
 def rehearse(peers: int, actions: int, seed: int) -> Rehearsal:
