@@ -244,9 +244,13 @@ def total(initial: int | float, amounts: list[int | float]) -> int | float:
     if not amounts:
         return initial
     amounts.append(initial)
-    if all(type(amount) is int for amount in amounts):
+    if {*map(type, amounts)} == {int}:
         return sum(amounts)
     try:
         return math.fsum(amounts)
-    except OverflowError:  # beyond what a float can say: stay finite, and the same everywhere
-        return math.copysign(MAX_FLOAT, sum(map(Fraction, amounts)))
+    except OverflowError:  # on the way, or in the end: then stay finite, and the same everywhere
+        exact = sum(map(Fraction, amounts))
+        try:
+            return float(exact)
+        except OverflowError:
+            return MAX_FLOAT if exact > 0 else -MAX_FLOAT

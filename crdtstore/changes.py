@@ -191,15 +191,21 @@ def invert(changes: Iterable[Change]) -> list[Change]:
     return [_inverse(change) for change in reversed(list(changes))]
 
 
+def _entry(encoded: Encoded) -> Encoded:
+    """Mark the removal of an entry, which ``None`` would not: that stands for a row's."""
+    return False if encoded is None else encoded
+
+
 def _inverse(change: Change) -> Change:
     if isinstance(change, Put):
         if change.was is ABSENT:
-            return Remove(change.path, change.value, change.encoded)
+            return Remove(change.path, change.value, _entry(change.encoded))
         return Put(change.path, change.was, change.value, None)
     if isinstance(change, Remove):
         if change.encoded is None:
             return Insert(change.path, change.was, change.after)
-        return Put(change.path, change.was, ABSENT, change.encoded)
+        encoded = None if change.was is None else change.encoded
+        return Put(change.path, change.was, ABSENT, encoded)
     if isinstance(change, Add):
         return Add(change.path, -change.amount)
     if isinstance(change, Splice):

@@ -91,7 +91,7 @@ def _record_shape(cls: type, instance: Any, path: Path, *, in_row: bool) -> Reco
     fields: dict[str, Shape] = {}
     for field in dataclasses.fields(cls):
         where = (*path, field.name)
-        if hints[field.name] is str and field.type in ("Text", "typing.Text"):
+        if hints[field.name] is str and str(field.type).rpartition(".")[2] == "Text":
             raise ShapeError(
                 f"{format_path(where)}: typing.Text is another name of str, which does not merge; "
                 "from crdtstore import Text"
@@ -177,7 +177,7 @@ def _field_shape(hint: Any, default: Any, path: Path, *, in_row: bool) -> Shape:
 
 
 def _check_annotated(hint: Any, kind: Kind, path: Path) -> None:
-    """Refuse a field whose default is of another kind than its annotation (or the latter of none)."""
+    """Refuse a field whose default is a kind that its annotation is not."""
     bare = _strip(hint)
     if (get_origin(bare) or bare) is not type(kind):
         name = type(kind).__name__

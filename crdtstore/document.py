@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ from crdtstore.paths import (
 )
 from crdtstore.persistent import Vector
 from crdtstore.shapes import ListShape, MapShape, RecordShape, SetShape, Shape
-from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, patch, read
+from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, patch, patch_value, read
 from crdtstore.updates import Known, Update, read_state_vector, read_update, write_state_vector
 from crdtstore.values import canonical
 from crdtstore.writing import Genesis, Located, locate, write
@@ -73,6 +73,16 @@ class _Box:
         self.cells: dict[str, Any] = {}
         self.arrays: dict[str, list[list[dict[str, Any]]]] = {}
 
+    def keep_update(self, event: Any) -> None:
+        """Keep the bytes of a local transaction."""
+        if not self.remote:
+            self.update = event.update
+
+    def keep_cells(self, event: Any) -> None:
+        """Keep which cells an update changed."""
+        if self.remote:
+            self.cells.update(event.keys)
+
 
 def new_client_id() -> int:
     """Return a fresh client id for one session: random, never used before, never used again."""
@@ -104,13 +114,14 @@ class Document:
         self._raw: Any = Doc(client_id=client)._doc
         self._box = _Box()
         self._index = Index()
+        self.cells: Mapping[str, Cells] = self._index.cells
         self._known: Known | None = Known()
         self._texts: dict[str, TextView] = {}
         self._text_handles: dict[str, Any] = {}
         self._orders: dict[str, Order] = {}
         self._array_handles: dict[str, Any] = {}
         self._lists: dict[str, ListShape] = dict(_lists(shape, ""))
-        self._top = Located(shape, ROOT, shape.default, None, 0)
+        self._top = Located(shape, ROOT, shape.default, None, ())
         self._located: dict[Path, Located] = {(): self._top}
         self._txn: Any = None
         self._pieces: list[bytes] = []
@@ -121,19 +132,14 @@ class Document:
         self._session_written = False
         self._wrote = False
         box = self._box
-        self._subscriptions = [self._raw.observe(lambda event: _keep_update(box, event))]
+        self._subscriptions = [self._raw.observe(box.keep_update)]
         txn = self._raw.create_transaction()
         self._map: Any = self._raw.get_or_insert_map(txn, _CELLS)
         txn.commit()
         txn.drop()
-        self._subscriptions.append(self._map.observe(lambda event: _keep_cells(box, event)))
+        self._subscriptions.append(self._map.observe(box.keep_cells))
 
     # Reading (the Source that snapshot needs)
-
-    @property
-    def cells(self) -> Mapping[str, Cells]:
-        """The live cells by path."""
-        return self._index.cells
 
     def children(self, path: str) -> Iterator[str]:
         """Yield the paths one segment below ``path`` that hold cells."""
@@ -173,7 +179,7 @@ class Document:
 
     # Local work
 
-    def apply(self, changes: Iterable[Change], now: int) -> bytes:
+    def apply(self, changes: Sequence[Change], now: int) -> bytes:
         """Apply a reducer's changes at ``now`` ms, patch ``state``, and return the delta.
 
         Raises ``Broken`` if the document failed half way.
@@ -187,7 +193,7 @@ class Document:
         self._steps = 0
         self._txn = self._raw.create_transaction()
         try:
-            write(self, changes, now)
+            value = write(self, changes, now)
             if not (self._wrote and self._session_written):  # rule 8: every delta moves our clock
                 stamp = next_stamp(now, (), self._index.cells.get(SESSION_PATH, ()))
                 self.put(SESSION_PATH, (stamp, self.writer, self.replica, None))
@@ -200,7 +206,11 @@ class Document:
             txn.drop()
         for order in self._orders.values():
             order.settle()
-        self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
+        if value is not None and len(dirty) == 1:
+            shape, places, default, _, path = value
+            self.state = patch_value(self.state, path, shape, places, default, self)
+        else:
+            self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
         return merge_updates(*self._pieces, box.update) if self._pieces else box.update
 
     def _step(self) -> None:
@@ -578,16 +588,6 @@ class Document:
         self._array_handles[root] = handle
         self._orders[root] = order
         return order
-
-
-def _keep_update(box: _Box, event: Any) -> None:
-    if not box.remote:
-        box.update = event.update
-
-
-def _keep_cells(box: _Box, event: Any) -> None:
-    if box.remote:
-        box.cells.update(event.keys)
 
 
 def _keep_array(box: _Box, root: str, event: Any) -> None:

@@ -43,7 +43,10 @@ def same(a: Any, b: Any) -> bool:
     """
     if a is b:
         return True
-    kind, other = _kind(type(a)), _kind(type(b))
+    kind = type(a)
+    if kind is type(b) and kind in _BY_VALUE:
+        return bool(a == b)
+    kind, other = _kind(kind), _kind(type(b))
     if kind is not other:
         return False
     if kind is list or kind is tuple:
@@ -71,6 +74,8 @@ def _kind(kind: type) -> type:
 def _same_items(a: Any, b: Any) -> bool:
     return len(a) == len(b) and all(map(same, a, b))
 
+
+_BY_VALUE = frozenset({str, int, bool})
 
 _TELLS_APART: Mapping[type, Callable[[Any], object]] = {
     Decimal: decimal_text,

@@ -38,33 +38,21 @@ class Index:
     def __init__(self) -> None:
         self.cells: dict[str, Cells] = {}
         self._children: dict[str, dict[str, None]] = {}
-        self._dirty: dict[tuple[str, str], Cell | None] = {}
+        self._dirty: dict[str, Cells] = {}  # what was at a path when the sum was taken
         self._sum = 0
 
     def put(self, path: str, cell: Cell) -> None:
         """Put a writer's cell at ``path``, in place of its earlier one."""
-        writer = cell[1]
         old = self.cells.get(path, _NONE)
+        self._touch(path, old)
         if not old:
             self.cells[path] = (cell,)
             self._link(path)
-            self._touch((path, writer), None)
-            return
-        before: Cell | None = None
-        if len(old) == 1 and old[0][1] == writer:
-            before = old[0]
+        elif len(old) == 1 and old[0][1] == cell[1]:
             self.cells[path] = (cell,)
         else:
-            kept = []
-            for other in old:
-                if other[1] == writer:
-                    before = other
-                else:
-                    kept.append(other)
-            kept.append(cell)
-            kept.sort(key=_writer)
-            self.cells[path] = tuple(kept)
-        self._touch((path, writer), before)
+            kept = [other for other in old if other[1] != cell[1]]
+            self.cells[path] = tuple(sorted([*kept, cell], key=_writer))
 
     def drop(self, path: str, writer: str) -> None:
         """Remove a writer's cell, if it is there."""
@@ -72,12 +60,12 @@ class Index:
         kept = tuple(cell for cell in old if cell[1] != writer)
         if len(kept) == len(old):
             return
+        self._touch(path, old)
         if kept:
             self.cells[path] = kept
         else:
             del self.cells[path]
             self._unlink(path)
-        self._touch((path, writer), next(cell for cell in old if cell[1] == writer))
 
     def under(self, path: str) -> Iterator[str]:
         """Yield every path below ``path`` that holds cells."""
@@ -93,21 +81,18 @@ class Index:
     def digest(self) -> int:
         """Return the sum of the hashes of all live cells."""
         total = self._sum
-        for (path, writer), before in self._dirty.items():
-            key = cell_key(path, writer)
-            if before is not None:
-                total -= _hash_cell(key, before)
-            for cell in self.cells.get(path, _NONE):
-                if cell[1] == writer:
-                    total += _hash_cell(key, cell)
+        for path, before in self._dirty.items():
+            total -= sum([_hash_cell(path, cell) for cell in before])
+            total += sum([_hash_cell(path, cell) for cell in self.cells.get(path, _NONE)])
         self._dirty.clear()
         self._sum = total % _MODULUS
         return self._sum
 
-    def _touch(self, key: tuple[str, str], before: Cell | None) -> None:
-        self._dirty.setdefault(key, before)
-        if len(self._dirty) > _MOST_DIRTY:
+    def _touch(self, path: str, before: Cells) -> None:
+        dirty = self._dirty
+        if len(dirty) > _MOST_DIRTY:
             self.digest()
+        dirty.setdefault(path, before)
 
     def _link(self, path: str) -> None:
         children = self._children
@@ -141,6 +126,7 @@ def _writer(cell: Cell) -> str:
     return cell[1]
 
 
-def _hash_cell(key: str, cell: Cell) -> int:
-    stamp, _, value, inc = cell
+def _hash_cell(path: str, cell: Cell) -> int:
+    stamp, writer, value, inc = cell
+    key = cell_key(path, writer)
     return hash_item(key, canonical([stamp, value, inc] if inc is not None else [stamp, value]))

@@ -64,7 +64,7 @@ class LoopThread:
             if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._loop.run_forever, name=self._name, daemon=True
+                    target=_serve, args=(self._loop,), name=self._name, daemon=True
                 )
                 self._thread.start()
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -80,8 +80,13 @@ class LoopThread:
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop)
         if thread is not threading.current_thread():
             thread.join(timeout=5)
-        if not loop.is_running():
-            loop.close()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 async def _cancel_all() -> None:

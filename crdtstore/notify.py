@@ -23,23 +23,20 @@ logger = logging.getLogger("crdtstore")
 class Queue(Generic[T]):
     """News in order, delivered by one thread at a time."""
 
-    __slots__ = ("_deliver", "_items", "_lock")
+    __slots__ = ("_deliver", "_lock", "items")
 
     def __init__(self, deliver: Callable[[T], None]) -> None:
         self._deliver = deliver
-        self._items: deque[T] = deque()
         self._lock = threading.Lock()
-
-    def __bool__(self) -> bool:
-        return bool(self._items)
+        self.items: deque[T] = deque()
 
     def put(self, item: T) -> None:
         """Add news without delivering them yet."""
-        self._items.append(item)
+        self.items.append(item)
 
     def drain(self) -> None:
         """Deliver everything, unless another call is at it (which then does)."""
-        items = self._items
+        items = self.items
         while items and self._lock.acquire(blocking=False):
             try:
                 while items:
@@ -51,30 +48,24 @@ class Queue(Generic[T]):
 class Listeners(Generic[T]):
     """Callbacks that each get every piece of news; one that raises hurts nobody else."""
 
-    __slots__ = ("_callbacks",)
+    __slots__ = ("callbacks",)
 
     def __init__(self) -> None:
-        self._callbacks: tuple[Callable[[T], Any], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self._callbacks)
+        self.callbacks: tuple[list[Callable[[T], Any]], ...] = ()
 
     def add(self, callback: Callable[[T], Any]) -> Callable[[], None]:
         """Add a callback and return the function that removes it (harmless to call twice)."""
-
-        def call(news: T) -> None:
-            callback(news)
-
-        self._callbacks = (*self._callbacks, call)
+        entry = [callback]  # a list of its own: one callback may be added twice
+        self.callbacks = (*self.callbacks, entry)
 
         def remove() -> None:
-            self._callbacks = tuple(kept for kept in self._callbacks if kept is not call)
+            self.callbacks = tuple(kept for kept in self.callbacks if kept is not entry)
 
         return remove
 
     def __call__(self, news: T) -> None:
-        for callback in self._callbacks:  # the tuple of this moment, whatever is removed meanwhile
+        for entry in self.callbacks:  # the tuple of this moment, whatever is removed meanwhile
             try:
-                callback(news)
+                entry[0](news)
             except Exception:
                 logger.exception("a listener failed; the state is committed all the same")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from crdtstore.changes import Change
 from crdtstore.document import Broken, Document, new_client_id
 from crdtstore.errors import UpdateError
 from crdtstore.slice import Slice
@@ -38,10 +37,6 @@ class Slot:
     def state(self) -> Any:
         """The slice's snapshot."""
         return self.document.state
-
-    def apply(self, changes: list[Change], now: int) -> bytes:
-        """Apply a reducer's changes and return the delta."""
-        return self.document.apply(changes, now)
 
     def load(self, deltas: Iterable[bytes], *, damaged: bool = False) -> None:
         """Take in what storage holds; with ``damaged`` records around, only what fits together."""
@@ -110,6 +105,9 @@ class Slot:
                 except UpdateError:  # contradicts what came meanwhile: its sender must send anew
                     self._release(delta)
                     continue
+                except Broken:
+                    self._release(delta)
+                    raise
                 if not result.missing:
                     self._release(delta)
                     progress = True

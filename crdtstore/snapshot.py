@@ -25,7 +25,7 @@ from crdtstore.cells import (
     places_of,
     total,
 )
-from crdtstore.changes import ABSENT
+from crdtstore.changes import ABSENT, Path
 from crdtstore.kinds import TextView
 from crdtstore.paths import below, list_root, text_root, unescape
 from crdtstore.persistent import SortedMap, Vector
@@ -61,6 +61,7 @@ __all__ = [
     "kept",
     "list_hash",
     "patch",
+    "patch_value",
     "read",
     "row_places",
     "text_hash",
@@ -111,9 +112,14 @@ def read(shape: Shape, places: Sequence[Place], default: Any, source: Source) ->
 def _read_register(
     shape: RegisterShape, places: Sequence[Place], default: Any, source: Source
 ) -> Any:
-    for candidate in candidates(places, source.cells):
+    own = source.cells.get(places[0][0], ())
+    if len(own) == 1 and len(places) == 1 and own[0][3] is None:  # nearly always
+        encodings = [own[0][2]]
+    else:
+        encodings = [candidate[3] for candidate in candidates(places, source.cells)]
+    for encoded in encodings:
         try:
-            return shape.codec.decode(candidate[3])
+            return shape.codec.decode(encoded)
         except ValueError:  # written by a newer version, or removed: not for this field
             continue
     return default
@@ -285,6 +291,37 @@ _VALUE_READERS: dict[type, Callable[..., Any]] = {
 
 
 # Only what changed
+
+
+def patch_value(
+    before: Any, path: Path, shape: Shape, places: Sequence[Place], default: Any, source: Source
+) -> Any:
+    """Read one register, counter or text again, and return the state ``before`` with it.
+
+    ``path`` has no incarnations; ``places`` and ``default`` are those of the value.
+    """
+    return _replaced(before, path, 0, _VALUE_READERS[type(shape)](shape, places, default, source))
+
+
+def _replaced(before: Any, path: Path, depth: int, value: Any) -> Any:
+    """Return ``before`` with ``value`` at ``path``, or ``before`` itself if that is the same."""
+    if depth == len(path):
+        return before if before is value or same(before, value) else value
+    key = path[depth]
+    if isinstance(before, FrozenRecord):
+        old = read_field(before, key)
+        new = _replaced(old, path, depth + 1, value)
+        return before if new is old else replace_field(before, key, new)
+    old = before._rows.get(key, ABSENT)
+    if old is ABSENT:  # an element that no order shows
+        return before
+    new = _replaced(old, path, depth + 1, value)
+    if new is old:
+        return before
+    rows = before._rows.set(key, new)
+    if type(before) is TableSnapshot:
+        return TableSnapshot(rows)
+    return ListSnapshot(before._keys, rows, before._root)
 
 
 def patch(

@@ -37,6 +37,13 @@ class RootState(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.__dict__)
 
+    def __eq__(self, other: object) -> bool:  # a slice may be called "items"
+        if isinstance(other, RootState):
+            return self is other or self.__dict__ == other.__dict__
+        return other == self.__dict__ if isinstance(other, Mapping) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the store has no slice {name!r}; slices: {', '.join(self.__dict__)}")
 

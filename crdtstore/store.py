@@ -107,6 +107,7 @@ class Store:
         self._undurable: deque[Commit] = deque()
         self._durable_lock = threading.Lock()
         self._loop_thread = LoopThread("crdtstore-thunks")
+        self._pack: Callable[[Any], bytes] = msgpack.Packer().pack  # packb makes one each time
 
         opened = storage.open()
         try:
@@ -255,15 +256,17 @@ class Store:
         now = self._clock()
         touched: list[Slot] = []
         try:
-            deltas: dict[str, bytes] = {}
+            named: list[tuple[str, bytes]] = []
+            payload: bytes | None = None
             for slot, changes in recorded:
                 touched.append(slot)
-                deltas[slot.slice.name] = slot.apply(changes, now)
-            shared = any(slot.slice.share_payloads for slot in touched)
-            info = (action.type, self.replica, now, _payload(action) if shared else None)
-            self._commit(list(deltas.items()), info, None, now)
-        except BaseException:  # KeyboardInterrupt too: what was not logged must not be seen
+                named.append((slot.slice.name, slot.document.apply(changes, now)))
+                if slot.slice.share_payloads:
+                    payload = _payload(action)
+            self._commit(named, (action.type, self.replica, now, payload), None, now)
+        except BaseException as error:  # what was not logged must not be seen
             self._rebuild(touched)
+            _raise_interrupt(error)
             raise
 
     def _commit(
@@ -273,21 +276,24 @@ class Store:
         origin: Any,
         now: int,
     ) -> None:
-        meta = msgpack.packb(about) if about is not None else b""
-        seq = self._storage.append([Record(name, delta, meta) for name, delta in named])
+        meta = self._pack(about) if about is not None else b""
+        records: list[Record] = []
+        states: dict[str, Any] = {}
+        for name, delta in named:
+            records.append(Record(name, delta, meta))
+            states[name] = self._slots[name].document.state
+        seq = self._storage.append(records)
         self._empty = False
-        self._state = self._state.replaced(
-            {name: self._slots[name].document.state for name, _ in named}
-        )
-        if self._commit_hooks or self._durable_hooks:
+        self._state = self._state.replaced(states)
+        if self._commit_hooks.callbacks or self._durable_hooks.callbacks:
             info = ActionInfo(*about) if about is not None else None
             for group in _frames(named):
                 commit = Commit(seq, group, info, origin, now)
-                if self._commit_hooks:
+                if self._commit_hooks.callbacks:
                     self._commits.put(commit)
-                if self._durable_hooks:
+                if self._durable_hooks.callbacks:
                     self._undurable.append(commit)
-        if self._subscribers and not self._batches:
+        if self._subscribers.callbacks and not self._batches:
             self._announce()
         self._keeper.after_commit(seq)
 
@@ -300,11 +306,11 @@ class Store:
     def _tell(self) -> None:
         if self._undurable:
             self._on_durable(self._storage.durable_seq)
-        if self._commits:
+        if self._commits.items:
             self._commits.drain()
         if self._notify is None:
             self._news.drain()
-        elif self._news:
+        elif self._news.items:
             try:
                 self._notify(self._news.drain)
             except Exception:  # a loop that is closed, say
@@ -476,6 +482,7 @@ class Store:
                     self._commit(applied, about, origin, self._clock())
             except Broken as error:
                 self._rebuild(touched)
+                _raise_interrupt(error)
                 raise UpdateError("not-applicable", str(error)) from error
             except BaseException:
                 self._rebuild(touched)
@@ -483,7 +490,7 @@ class Store:
         if applied:
             self._tell()
         return Merged(
-            frozenset(changed), frozenset(missing), frozenset(n for n in deltas if n not in known)
+            frozenset(changed), frozenset(missing), frozenset(deltas.keys() - read.keys())
         )
 
     # Life
@@ -575,6 +582,12 @@ class Store:
                 self._apply(recorded, Action(_PRELOADED))
 
 
+def _raise_interrupt(error: BaseException) -> None:
+    """Raise the interrupt that broke a document as what it is; a panic of its own is no interrupt."""
+    if isinstance(error.__cause__, (KeyboardInterrupt, SystemExit)):
+        raise error.__cause__ from None
+
+
 def _bytes(delta: Any) -> bytes:
     if isinstance(delta, (bytes, bytearray, memoryview)):
         return bytes(delta)
@@ -619,7 +632,7 @@ def _payload(action: Action[Any]) -> bytes | None:
 
 
 def configure_store(
-    slices: Sequence[Slice[Any]],
+    slices: Iterable[Slice[Any]] = (),
     *,
     storage: str | os.PathLike[str] | Storage | None = None,
     durability: str = "full",

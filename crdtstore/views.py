@@ -140,16 +140,8 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
         **comparisons(cls),
     }
     frozen: Any = type(cls)(cls.__name__, (FrozenRecord, cls), namespace)
-    setters = [frozen.__dict__[name].__set__ for name in names]
-    new = object.__new__
-
-    def build(values: Sequence[Any]) -> Any:
-        record: Any = new(frozen)
-        for setter, value in zip(setters, values, strict=True):
-            setter(record, value)
-        return record
-
-    frozen._crdt_build = staticmethod(build)
+    build, replace = _makers(frozen, names)
+    frozen._crdt_replace = staticmethod(replace)
     if len(names) == 1:
         frozen._crdt_read = staticmethod(lambda record: (getattr(record, names[0]),))
     else:
@@ -157,6 +149,25 @@ def record_class(cls: type | None, names: tuple[str, ...]) -> Callable[[Sequence
             staticmethod(attrgetter(*names)) if names else staticmethod(lambda _: ())
         )
     return build
+
+
+def _makers(frozen: type, names: tuple[str, ...]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Write ``build(values)`` and ``replace(record, name, value)`` for a class, field by field.
+
+    Every change makes a record or two; a loop over the fields would take three times as long.
+    """
+    setters = {name: frozen.__dict__[name].__set__ for name in names}
+    numbered = list(enumerate(names))
+    source = ["def build(values):", " record = new(frozen)"]
+    source += [f" {''.join(f'v{at}, ' for at, _ in numbered)} = values"] if names else []
+    source += [f" set{at}(record, v{at})" for at, _ in numbered]
+    source += [" return record", "def replace(old, name, value):", " record = new(frozen)"]
+    source += [f" set{at}(record, old.{name})" for at, name in numbered]
+    source += [" setters[name](record, value)", " return record"]
+    names_used: dict[str, Any] = {"new": object.__new__, "frozen": frozen, "setters": setters}
+    names_used |= {f"set{at}": setters[name] for at, name in numbered}
+    exec("\n".join(source), names_used)
+    return names_used["build"], names_used["replace"]
 
 
 def _item(name: str) -> property:
@@ -207,7 +218,7 @@ def fields_of(record: Any) -> tuple[tuple[str, Any], ...]:
 
 def read_field(record: Any, name: str) -> Any:
     """Read one field of a record snapshot."""
-    return record._crdt_values[name] if isinstance(record, Record) else getattr(record, name)
+    return getattr(record, name) if record._crdt_names else record._crdt_values[name]
 
 
 def read_fields(record: Any) -> tuple[Any, ...]:
@@ -220,11 +231,9 @@ def read_fields(record: Any) -> tuple[Any, ...]:
 
 def replace_field(record: Any, name: str, value: Any) -> Any:
     """Return ``record`` with one field replaced, all others the same objects."""
-    if isinstance(record, Record):
-        return type(record)({**record._crdt_values, name: value})
-    copied = list(record._crdt_read(record))
-    copied[record._crdt_names.index(name)] = value
-    return record._crdt_build(copied)
+    if record._crdt_names:
+        return record._crdt_replace(record, name, value)
+    return type(record)({**record._crdt_values, name: value})
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ Rule numbers refer to docs/cell-model.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -31,7 +31,6 @@ from crdtstore.order import Occurrence, Order
 from crdtstore.paths import base36, below, list_root, split, text_root
 from crdtstore.persistent import SortedMap
 from crdtstore.shapes import (
-    CounterShape,
     ListShape,
     MapShape,
     RecordShape,
@@ -65,15 +64,15 @@ class Genesis(NamedTuple):
 class Located(NamedTuple):
     """A place of the state: its shape, where its cells are, what shows by default.
 
-    For a map entry or set element ``shape`` is that of the container and ``entry`` its key;
-    ``depth`` is how many segments lead here.
+    For a map entry or set element ``shape`` is that of the container and ``entry`` its key.
+    ``path`` leads here.
     """
 
     shape: Shape
     places: list[Place]
     default: Any
     entry: str | None
-    depth: int
+    path: Path
 
 
 class Target(Protocol):
@@ -128,7 +127,7 @@ def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Loca
     """
     shape, places, default, _, known = start
     fixed = True
-    for depth in range(known, len(path)):
+    for depth in range(len(known), len(path)):
         segment = path[depth]
         if isinstance(shape, RecordShape):
             if segment not in shape.fields:
@@ -145,18 +144,22 @@ def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Loca
             places, default = row
             shape = shape.element
         elif isinstance(shape, (MapShape, SetShape)) and depth == len(path) - 1:
-            return Located(shape, child(places, segment), default, segment, depth + 1), False
+            return Located(shape, child(places, segment), default, segment, path), False
         else:
             raise KeyError(segment)
-    return Located(shape, places, default, None, len(path)), fixed
+    return Located(shape, places, default, None, path), fixed
 
 
-def write(doc: Target, changes: Iterable[Change], now: int) -> None:
+def write(doc: Target, changes: Sequence[Change], now: int) -> Located | None:
     """Write changes at ``now`` ms, one after another.
+
+    Returns the place where one register, counter or text lives, if that is all that was written.
 
     Inserts and removals of one list that follow each other are done together: their occurrences
     then lie side by side in the document, which otherwise slows down with every one.
     """
+    if len(changes) == 1 and type(changes[0]) in _VALUE_WRITERS:
+        return _VALUE_WRITERS[type(changes[0])](doc, changes[0], now)
     run: list[Any] = []
     for change in changes:
         if run and (type(change) is not type(run[0]) or change.path[:-1] != run[0].path[:-1]):
@@ -168,6 +171,7 @@ def write(doc: Target, changes: Iterable[Change], now: int) -> None:
             _WRITERS[type(change)](doc, change, now)
     if run:
         _write_run(doc, run, now)
+    return None
 
 
 def _write_run(doc: Target, run: list[Any], now: int) -> None:
@@ -204,13 +208,16 @@ def _stamp(doc: Target, places: list[Place], now: int) -> int:
     return next_stamp(now, places, [c for place in places for c in cells.get(place[0], ())])
 
 
-def _replace(doc: Target, path: str, stamp: int, value: Any) -> None:
-    """Put our own cell and delete every other live cell of the path (rule 3)."""
+def _replace(doc: Target, places: list[Place], value: Any, now: int) -> None:
+    """Put our own cell in every place (rule 5), and delete every other live cell (rule 3)."""
     writer = doc.writer
-    for cell in doc.cells.get(path, ()):
-        if cell[1] != writer:
-            doc.drop(path, cell[1])
-    doc.put(path, (stamp, writer, value, None))
+    cell = (_stamp(doc, places, now), writer, value, None)
+    for place in places:
+        path = place[0]
+        for other in doc.cells.get(path, ()):
+            if other[1] != writer:
+                doc.drop(path, other[1])
+        doc.put(path, cell)
 
 
 def _drop_all(doc: Target, path: str) -> None:
@@ -231,33 +238,34 @@ def _found(doc: Target, path: Path, now: int) -> Located:
         raise
 
 
-def _put(doc: Target, change: Put, now: int) -> None:
-    shape, places, _, _, _ = _found(doc, change.path, now)
+def _put(doc: Target, change: Put, now: int) -> Located | None:
+    found = _found(doc, change.path, now)
+    shape, places, _, entry, _ = found
     encoded = change.encoded
     if encoded is None and change.value is not None:
         encoded = shape.codec.encode(change.value, change.path)  # type: ignore[union-attr]
-    stamp = _stamp(doc, places, now)
-    for place in places:  # rule 5: in every live incarnation
-        _replace(doc, place[0], stamp, encoded)
+    _replace(doc, places, encoded, now)
     doc.mark(split(places[0][0]))
+    return found if entry is None else None
 
 
-def _add(doc: Target, change: Add, now: int) -> None:
+def _add(doc: Target, change: Add, now: int) -> Located:
     found = _found(doc, change.path, now)
-    shape = cast("CounterShape", found.shape)
-    place = found.places[0]  # rule 5: the newest incarnation only
-    before: int | float = 0
-    for cell in doc.cells.get(place[0], ()):
+    shape, places, _, _, _ = found
+    path = places[0][0]  # rule 5: the newest incarnation only
+    amount = change.amount
+    for cell in doc.cells.get(path, ()):
         if cell[1] == doc.writer:
-            before = number(shape, cell[2]) or 0
-    amount = total(before, [change.amount])
-    stamp = _stamp(doc, found.places, now)
-    doc.put(place[0], (stamp, doc.writer, ANY.encode(amount, change.path), None))
-    doc.mark(split(place[0]))
+            amount = total(number(shape, cell[2]) or 0, [amount])  # type: ignore[arg-type]
+    encoded = ANY.encode(amount, change.path)
+    doc.put(path, (_stamp(doc, places, now), doc.writer, encoded, None))
+    doc.mark(split(path))
+    return found
 
 
-def _splice(doc: Target, change: Splice, now: int) -> None:
-    shape, places, default, _, _ = _found(doc, change.path, now)
+def _splice(doc: Target, change: Splice, now: int) -> Located:
+    found = _found(doc, change.path, now)
+    shape, places, default, _, _ = found
     place = places[0]
     path = place[0]
     name = text_hash(place, default, doc.cells)
@@ -270,6 +278,7 @@ def _splice(doc: Target, change: Splice, now: int) -> None:
         doc.put(path, (next_stamp(now, (), ()), doc.writer, name, None))
     doc.splice(text_root(path, name), change.at, len(change.deleted), change.inserted)
     doc.mark(split(path))
+    return found
 
 
 def _remove_entry(doc: Target, change: Remove, now: int) -> None:
@@ -279,9 +288,7 @@ def _remove_entry(doc: Target, change: Remove, now: int) -> None:
         defaults = default._rows if isinstance(shape, MapShape) else default._items
         entries = child(places, key)
         if places[0][3] is ABSENT and key in defaults:  # rule 6
-            stamp = _stamp(doc, entries, now)
-            for place in entries:
-                _replace(doc, place[0], stamp, REMOVED)
+            _replace(doc, entries, REMOVED, now)
         else:
             for place in entries:
                 _drop_all(doc, place[0])
@@ -446,10 +453,13 @@ def _genesis_client(content: list[Any]) -> int:
     return int.from_bytes(data, "big") % (2**53 - 2) + 1
 
 
-_WRITERS: dict[type, Callable[[Any, Any, int], None]] = {
+_VALUE_WRITERS: dict[type, Callable[[Any, Any, int], Located | None]] = {
     Put: _put,
     Add: _add,
     Splice: _splice,
+}
+_WRITERS: dict[type, Callable[[Any, Any, int], Located | None]] = {
+    **_VALUE_WRITERS,
     Remove: _remove_entry,
     Move: _move,
     Arrange: _arrange,

@@ -402,11 +402,9 @@ class Script:
             self.effects.append(model.Remove(path, key))
             return
         self.born.discard(row)  # it came and went: as if it had never been
-        birth = max(
-            at
-            for at, effect in enumerate(self.effects)
-            if isinstance(effect, model.Insert) and (*effect.path, effect.key) == row
-        )
+        mine = [at for at, effect in enumerate(self.effects) if _is_row(row, effect)]
+        gone = [at for at in mine if isinstance(self.effects[at], model.Remove)]
+        birth = min(at for at in mine if at > max(gone, default=-1))
         later = [effect for effect in self.effects[birth:] if not _is_of(row, effect)]
         self.effects[birth:] = later
 
@@ -464,9 +462,12 @@ def _shape(path: model.Path) -> Any:
 
 def _is_of(row: model.Path, effect: model.Effect) -> bool:
     """Tell whether an effect is to a row, or inside it."""
-    if isinstance(effect, model.Insert | model.Move | model.Remove):
-        return (*effect.path, effect.key) == row
-    return effect.path[: len(row)] == row
+    return _is_row(row, effect) or effect.path[: len(row)] == row
+
+
+def _is_row(row: model.Path, effect: model.Effect) -> bool:
+    rowwise = isinstance(effect, model.Insert | model.Move | model.Remove)
+    return rowwise and (*effect.path, effect.key) == row
 
 
 def _is_set(path: model.Path) -> bool:

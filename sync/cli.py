@@ -21,7 +21,7 @@ from sync.demo.script import FEWEST_EACH, MOST_PEERS
 
 __all__ = ["main"]
 
-_LIVE_PACE = 1.5  # seconds a part of the demo takes at least, for people to follow
+_LIVE_PACE = 1.2  # seconds a part of the demo takes at least, for people to follow
 _INTERRUPTED = 130
 
 

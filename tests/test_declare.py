@@ -37,7 +37,7 @@ class Row:
 @dataclass
 class WithTypingText:
     title: Text = Text()
-    body: typing.Text = ""
+    body: typing.Text = ""  # noqa: UP019
 
 
 @dataclass
@@ -99,7 +99,7 @@ def refusal(initial: Any) -> str:
         (frozenset[str], "from crdtstore import Set"),
         (typing.Set[str], "from crdtstore import Set"),  # noqa: UP006
         (collections.Counter, "from crdtstore import Counter (one number) or Map (many)"),
-        (typing.Counter[str], "from crdtstore import Counter"),  # noqa: UP006
+        (typing.Counter[str], "from crdtstore import Counter"),
     ],
 )
 def test_types_that_do_not_merge_name_the_kind_to_import(annotation: Any, advice: str) -> None:
@@ -378,4 +378,8 @@ def test_defaults_of_kinds_are_not_shared_between_instances() -> None:
 def test_a_generic_dataclass_can_be_a_record() -> None:
     """``Table[Box[int]]`` and a nested ``Box[int]`` are records of Box."""
     made = create_slice(name="s", initial_state=Boxes())
-    assert made.schema() == {"boxes/*/content": "register", "first/content": "register"}
+    assert made.schema() == {
+        "boxes": "table",
+        "boxes/*/content": "register",
+        "first/content": "register",
+    }

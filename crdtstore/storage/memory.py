@@ -35,7 +35,7 @@ class MemoryStorage:
         self._seq = 0
         self._batches: list[tuple[int, tuple[Record, ...]]] = []  # the number of the last, and all
         self._snapshots: dict[str, _Snapshot] = {}
-        self._sizes: dict[str, LogSize] = {}
+        self._sizes: dict[str, list[int]] = {}  # records and bytes of each slice
         self._measured = 0  # how many batches are counted in _sizes
         self._replica: str | None = None
         self._listeners = DurableListeners(self._seq)
@@ -141,13 +141,12 @@ class MemoryStorage:
             if not self._open:
                 raise self._refusal()
             for _, batch in self._batches[self._measured :]:
-                for record in batch:
-                    size = self._sizes.get(record.slice, LogSize(0, 0))
-                    self._sizes[record.slice] = LogSize(
-                        size.records + 1, size.bytes + len(record.delta) + len(record.meta)
-                    )
+                for name, delta, meta in batch:
+                    size = self._sizes.setdefault(name, [0, 0])
+                    size[0] += 1
+                    size[1] += len(delta) + len(meta)
             self._measured = len(self._batches)
-            return dict(self._sizes)
+            return {name: LogSize(*size) for name, size in self._sizes.items()}
 
     def close(self) -> None:
         """Let go; the content stays for another ``open``."""

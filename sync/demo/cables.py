@@ -51,8 +51,8 @@ class _Cable:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(_CHUNK):
+            self.carried += len(data)  # before anybody can have it
             writer.write(data)
-            self.carried += len(data)
             await writer.drain()
         writer.write_eof()
 

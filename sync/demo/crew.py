@@ -50,8 +50,8 @@ class Crew:
         self._listeners: list[threading.Thread] = []
         self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
-    def start(self, name: str) -> int:
-        """Start a process and return its id; its standard error goes to a log file."""
+    def start(self, name: str, epoch: int) -> int:
+        """Start a process with its store, and return its id; ``epoch`` is when all began, in ms."""
         paths = [str(_SOURCES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -69,6 +69,7 @@ class Crew:
         )
         listener.start()
         self._listeners.append(listener)
+        self._write(name, {"name": name, "path": str(self.folder / f"{name}.db"), "epoch": epoch})
         return process.pid
 
     def _listen(self, name: str, process: subprocess.Popen[bytes]) -> None:
@@ -81,10 +82,13 @@ class Crew:
 
     def tell(self, name: str, order: str, /, **more: Any) -> None:
         """Give an order; raises ``CrewError`` if nobody takes it."""
+        self._write(name, {"do": order, **more})
+
+    def _write(self, name: str, order: dict[str, Any]) -> None:
         pipe = self._processes[name].stdin
         assert pipe is not None
         try:
-            pipe.write(json.dumps({"do": order, **more}).encode() + b"\n")
+            pipe.write(json.dumps(order).encode() + b"\n")
             pipe.flush()
         except OSError as error:
             raise CrewError(f"{name} takes no orders any more; {self.last_words(name)}") from error

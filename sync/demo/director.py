@@ -150,8 +150,7 @@ class _Director:
         for a, b in self.links:
             self.addresses[f"{a}-{b}"] = self.cables.lay(f"{a}-{b}")
         for name in self.script.peers:
-            self.pids[name] = self.crew.start(name)
-            self._open(name)
+            self._start(name)
         self._until("every process to start", lambda: len(self.sessions) == len(self.views))
         for name in self.script.peers:
             self._link(name)
@@ -202,8 +201,7 @@ class _Director:
         )
         self._until("the others to finish", self._all_finished)
         self._breathe()
-        self.pids[victim] = self.crew.start(victim)
-        self._open(victim)
+        self._start(victim)
         self._until(f"{victim} to start again", lambda: victim in self.sessions)
         again = self._recover(victim, done)
         self._link(victim)
@@ -213,7 +211,7 @@ class _Director:
             + (f"{self.lost} lost, " if self.lost else "nothing lost, ")
             + f"{len(redone)} of this part still to do"
         )
-        self._order(victim, redone, self._rhythm(len(redone), _STEP_SECONDS))
+        self._order(victim, redone, _BURST_SECONDS)
         self._until(f"{victim} to finish", self._all_finished)
         self._pause()
 
@@ -336,10 +334,9 @@ class _Director:
         while time.monotonic() < until:
             self._hear(0.02)
 
-    def _open(self, name: str) -> None:
+    def _start(self, name: str) -> None:
         self.sessions.pop(name, None)
-        path = str(self.folder / f"{name}.db")
-        self.crew.tell(name, "open", name=name, path=path, epoch=self.epoch)
+        self.pids[name] = self.crew.start(name, self.epoch)
 
     def _link(self, name: str) -> None:
         self.addresses.pop(name, None)
@@ -426,7 +423,7 @@ class _Director:
         elif message.what == "status":
             self._note(message)
         elif message.what == "flushed":
-            self.flushed[name] = body["n"]
+            self.flushed[name] = max(self.flushed[name], body["n"])
         elif message.what == "done":
             self.finished.add(name)
         elif message.what == "opened":

@@ -128,7 +128,17 @@ class PlainScreen:
         for label, text in lines:
             self._print(fill(text, 80, initial_indent=f"{label:14} ", subsequent_indent=" " * 15))
         for problem in problems:
-            self._print(fill(problem, 80, initial_indent="  !  ", subsequent_indent="     "))
+            # Paths stay whole, so that they can be copied.
+            self._print(
+                fill(
+                    problem,
+                    80,
+                    initial_indent="  !  ",
+                    subsequent_indent="     ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+            )
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -84,15 +84,28 @@ def report(store: Store) -> dict[str, Any]:
 
 
 class _Worker:
-    def __init__(self, out: BinaryIO) -> None:
+    """The store of the process called ``name``; ``epoch`` is when the demo began, in ms."""
+
+    def __init__(self, out: BinaryIO, name: str, path: str, epoch: int) -> None:
         self.out = out
+        self.epoch = epoch
         self.speaking = threading.Lock()
-        self.clock = StepClock()
         self.news = threading.Event()
         self.ending = threading.Event()
         self.peer: Peer | None = None
         self.made = self.merged = 0
         self.worked = self.changed = 0.0
+        self.clock = StepClock()
+        self.store = configure_store([board, tally], storage=path, clock=self.clock)
+        self.store.on_commit(self._count)
+        self.teller = threading.Thread(target=self._tell, name="demo-status", daemon=True)
+        self.teller.start()
+        self.say(
+            "opened",
+            session=self.store.session,
+            last=_last(self.store, name),
+            quarantined=len(self.store.quarantined),
+        )
 
     def say(self, what: str, **more: Any) -> None:
         line = json.dumps({"is": what, **more}).encode() + b"\n"
@@ -101,19 +114,6 @@ class _Worker:
             self.out.flush()
 
     # Orders
-
-    def open(self, name: str, path: str, epoch: int) -> None:
-        self.name = name
-        self.epoch = epoch
-        self.store = configure_store([board, tally], storage=path, clock=self.clock)
-        self.store.on_commit(self._count)
-        threading.Thread(target=self._tell, name="demo-status", daemon=True).start()
-        self.say(
-            "opened",
-            session=self.store.session,
-            last=_last(self.store, name),
-            quarantined=len(self.store.quarantined),
-        )
 
     def link(self, connect: list[str], token: str) -> None:
         self.peer = Peer(
@@ -173,13 +173,13 @@ class _Worker:
 
     def _tell(self) -> None:
         while not self.ending.is_set():
-            if self.news.wait(1.0):
-                self.news.clear()
-                try:
-                    self.say("status", **self._status())
-                except OSError:  # the director is gone, and so is standard input
-                    return
-                self.ending.wait(_STATUS_SECONDS)
+            self.news.wait()
+            self.news.clear()
+            try:
+                self.say("status", **self._status())
+            except OSError:  # the director is gone, and so is standard input
+                return
+            self.ending.wait(_STATUS_SECONDS)
 
     def _status(self) -> dict[str, Any]:
         state: Board = self.store[board]
@@ -202,20 +202,23 @@ class _Worker:
 
     def close(self) -> None:
         self.ending.set()
+        self.news.set()
+        self.teller.join(_FLUSH_SECONDS)
         if self.peer is not None:
             self.peer.stop()
-        if hasattr(self, "store"):
-            self.store.close()
+        self.store.close()
 
 
 def main(orders: BinaryIO, out: BinaryIO) -> int:
-    """Carry out orders until there are no more."""
+    """Open a store as the first order says, and carry out the others until there are no more."""
     # Ctrl-C reaches every process of the terminal; it is for the director to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s: %(message)s")
-    worker = _Worker(out)
+    first = orders.readline()
+    if not first:
+        return 0
+    worker = _Worker(out, **json.loads(first))
     known: Mapping[str, Callable[..., None]] = {
-        "open": worker.open,
         "link": worker.link,
         "act": worker.act,
         "sync": worker.sync,

@@ -1,0 +1,350 @@
+"""Middleware order and shapes, and thunks in scripts, threads and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from crdtstore import (
+    Action,
+    ClosedError,
+    Counter,
+    DispatchError,
+    Middleware,
+    MiddlewareAPI,
+    Store,
+    Waitable,
+    configure_store,
+    create_slice,
+)
+from crdtstore.middleware import LoopThread
+
+TIMEOUT = 30
+
+
+@dataclass
+class Count:
+    n: Counter = Counter(0)
+
+
+counts = create_slice(name="counts", initial_state=Count())
+
+
+@counts.reducer
+def add(state: Count, by: int = 1) -> None:
+    state.n += by
+
+
+def opened(**options: Any) -> Store:
+    """Open a store of the counting slice."""
+    return configure_store([counts], **options)
+
+
+def tracing(name: str, trace: list[str]) -> Middleware:
+    """Make a middleware that notes when it sees an action, and when the rest is done."""
+
+    def middleware(api: MiddlewareAPI) -> Callable[[Any], Any]:
+        def layer(proceed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def handle(action: Any) -> Any:
+                before = api.get_state().counts.n
+                trace.append(f"{name} sees {action.type} at {before}")
+                result = proceed(action)
+                trace.append(f"{name} done at {api.get_state().counts.n}")
+                return result
+
+            return handle
+
+        return layer
+
+    return middleware
+
+
+# The chain
+
+
+def test_the_first_middleware_sees_an_action_first_and_its_result_last() -> None:
+    """Layers wrap the reducers in the order of the list."""
+    trace: list[str] = []
+    with opened(middleware=[tracing("a", trace), tracing("b", trace)]) as store:
+        assert store.dispatch(add(2)) == add(2)
+    assert trace == [
+        "a sees counts/add at 0",
+        "b sees counts/add at 0",
+        "b done at 2",
+        "a done at 2",
+    ]
+
+
+def test_a_function_gets_the_default_middleware_and_returns_all() -> None:
+    """``middleware=lambda default: …`` can put layers before the thunks, or leave them out."""
+    trace: list[str] = []
+    with opened(middleware=lambda default: [tracing("a", trace), *default]) as store:
+        store.dispatch(add())
+        with pytest.raises(AttributeError):  # a function reaches the layer before the thunks
+            store.dispatch(lambda dispatch, get_state: None)
+    with opened(middleware=lambda default: []) as store:
+        store.dispatch(add())
+        with pytest.raises(DispatchError, match="dispatch takes an action"):
+            store.dispatch(lambda dispatch, get_state: None)
+
+
+def test_a_middleware_may_change_swallow_answer_and_multiply_actions() -> None:
+    """What ``next`` is given is dispatched; what the layer returns is what ``dispatch`` returns."""
+
+    def odd(api: MiddlewareAPI) -> Any:
+        def layer(proceed: Any) -> Any:
+            def handle(action: Any) -> Any:
+                if action.type == "swallow":
+                    return "swallowed"
+                if action.type == "twice":
+                    api.dispatch(add(10))
+                    return proceed(add(1))
+                return proceed(action)
+
+            return handle
+
+        return layer
+
+    with opened(middleware=[odd]) as store:
+        result: Any = store.dispatch(Action("swallow"))
+        assert result == "swallowed"
+        assert store.state.counts.n == 0
+        assert store.dispatch(Action("twice")) == add(1)
+        assert store.state.counts.n == 11
+
+
+def test_a_middleware_that_raises_changes_nothing() -> None:
+    """Its exception is the dispatcher's."""
+
+    def guard(api: MiddlewareAPI) -> Any:
+        def layer(proceed: Any) -> Any:
+            def handle(action: Any) -> Any:
+                raise PermissionError("no")
+
+            return handle
+
+        return layer
+
+    with opened(middleware=[guard]) as store, pytest.raises(PermissionError):
+        store.dispatch(add())
+    assert store.state.counts.n == 0
+
+
+# Plain thunks
+
+
+def test_a_thunk_gets_dispatch_and_get_state_and_its_result_comes_back() -> None:
+    """A function that is dispatched is called, and may dispatch in turn."""
+
+    def thunk(dispatch: Any, get_state: Any) -> str:
+        dispatch(add(3))
+        inner = dispatch(lambda dispatch, get_state: get_state().counts.n * 2)
+        return f"{get_state().counts.n} {inner}"
+
+    with opened() as store:
+        assert store.dispatch(thunk) == "3 6"
+
+
+def test_the_extra_argument_is_the_third() -> None:
+    """A thunk that takes three parameters gets what ``extra_argument`` was; others do not."""
+    with opened(extra_argument={"api": 1}) as store:
+        three: Any = lambda dispatch, get_state, extra: extra["api"]  # noqa: E731
+        assert store.dispatch(three) == 1
+        assert store.dispatch(lambda dispatch, get_state: 2) == 2
+
+
+def test_a_thunk_that_raises_raises() -> None:
+    """What it dispatched before stays done."""
+
+    def thunk(dispatch: Any, get_state: Any) -> None:
+        dispatch(add())
+        raise ZeroDivisionError
+
+    with opened() as store:
+        with pytest.raises(ZeroDivisionError):
+            store.dispatch(thunk)
+        assert store.state.counts.n == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (add, r"got ActionCreator: <action creator counts/add>; did you forget to call add\(\)\?"),
+        (Count, r"got type: .*; did you forget to call Count\(\)\?"),
+        (None, "got NoneType: None$"),
+        (5, "got int: 5$"),
+        ("counts/add", "got str: 'counts/add'$"),
+        ({"payload": 1}, "got dict"),
+        ({"type": 5}, "got dict"),
+    ],
+)
+def test_what_is_no_action_is_refused(wrong: Any, message: str) -> None:
+    """A forgotten call of a creator says so."""
+    with opened() as store:
+        with pytest.raises(DispatchError, match=f"dispatch takes an action .* {message}"):
+            store.dispatch(wrong)
+        assert store.state.counts.n == 0
+
+
+# Coroutine thunks
+
+
+async def later(dispatch: Any, get_state: Any) -> int:
+    """Dispatch after a turn of the loop."""
+    await asyncio.sleep(0)
+    dispatch(add(5))
+    n: int = get_state().counts.n
+    return n
+
+
+async def failing(dispatch: Any, get_state: Any) -> None:
+    """Dispatch, then fail."""
+    dispatch(add(1))
+    raise ZeroDivisionError
+
+
+def test_a_coroutine_thunk_in_a_script_is_waited_for() -> None:
+    """Where no loop runs, a loop thread of the store runs it."""
+    with opened() as store:
+        result = store.dispatch(later)
+        assert isinstance(result, Waitable)
+        assert result.wait(TIMEOUT) == 5
+        with pytest.raises(ZeroDivisionError):
+            store.dispatch(failing).wait(TIMEOUT)
+        assert store.state.counts.n == 6
+
+
+def test_a_coroutine_thunk_on_a_running_loop_runs_there() -> None:
+    """In asyncio it is a task of the loop, and its ``Waitable`` can be awaited."""
+    threads: list[threading.Thread] = []
+
+    async def here(dispatch: Any, get_state: Any) -> int:
+        threads.append(threading.current_thread())
+        return await dispatch(later) + 1  # type: ignore[no-any-return]
+
+    async def main() -> None:
+        async with opened() as store:
+            assert await store.dispatch(here) == 6
+            with pytest.raises(ZeroDivisionError):
+                await store.dispatch(failing)
+
+    asyncio.run(main())
+    assert threads == [threading.current_thread()]
+
+
+def test_waiting_on_the_loop_that_must_run_the_thunk_is_refused() -> None:
+    """``.wait()`` would stop the loop, and so the thunk, for ever; it says to use ``await``."""
+
+    async def main() -> None:
+        with opened() as store:
+            waiting = store.dispatch(later)
+            with pytest.raises(RuntimeError, match=r"for ever; use await"):
+                waiting.wait(TIMEOUT)
+            assert await waiting == 5
+            assert waiting.wait() == 5  # done by now
+
+    asyncio.run(main())
+
+
+def test_a_thunk_of_a_loop_can_be_waited_for_by_a_thread() -> None:
+    """``.wait()`` on another thread is fine."""
+
+    async def main() -> int:
+        with opened() as store:
+            return await asyncio.to_thread(store.dispatch(later).wait, TIMEOUT)
+
+    assert asyncio.run(main()) == 5
+
+
+def test_threads_share_the_loop_thread() -> None:
+    """Thunks dispatched by many threads without loops all run, and all are waited for."""
+    results: list[int] = []
+    with opened() as store:
+
+        def work() -> None:
+            results.append(store.dispatch(later).wait(TIMEOUT))
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert store.state.counts.n == 40
+        assert len(results) == 8
+    assert not any(thread.name == "crdtstore-thunks" for thread in threading.enumerate())
+
+
+def test_a_cancelled_thunk_is_cancelled_for_who_waits() -> None:
+    """A loop that ends cancels its thunks, and ``wait`` says so."""
+    kept: list[Waitable[Any]] = []
+
+    async def for_ever(dispatch: Any, get_state: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        kept.append(store.dispatch(for_ever))
+        await asyncio.sleep(0)
+
+    with opened() as store:
+        asyncio.run(main())
+        with pytest.raises(CancelledError):
+            kept[0].wait(TIMEOUT)
+
+
+def test_closing_cancels_thunks_and_starts_no_more() -> None:
+    """A thunk under way is cancelled by ``close``; a later one is refused."""
+    started = threading.Event()
+
+    async def for_ever(dispatch: Any, get_state: Any) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    store = opened()
+    waiting = store.dispatch(for_ever)
+    assert started.wait(TIMEOUT)
+    store.close()
+    with pytest.raises(CancelledError):
+        waiting.wait(TIMEOUT)
+    with pytest.raises(ClosedError, match="it runs no thunk any more"):
+        store.dispatch(later)
+
+
+def test_a_thunk_may_close_the_store() -> None:
+    """``close`` on the loop thread itself does not wait for it."""
+    store = opened()
+
+    async def close(dispatch: Any, get_state: Any) -> None:
+        store.close()
+
+    with contextlib.suppress(CancelledError):
+        store.dispatch(close).wait(TIMEOUT)
+    with pytest.raises(ClosedError):
+        store.dispatch(add())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_loop_thread_of_before_a_fork_is_replaced() -> None:
+    """In a child the old thread does not run; a new one is started instead of waiting for ever."""
+    loop_thread = LoopThread("test-loop")
+
+    async def answer() -> int:
+        return 5
+
+    assert loop_thread.run(answer()).result(TIMEOUT) == 5
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(loop_thread.run(answer()).result(TIMEOUT))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+    loop_thread.stop()
+    loop_thread.stop()
