@@ -70,7 +70,14 @@ def dispatch(scale: Scale) -> list[Row]:
     taken_by_redux = taken["redux"].figure
     return [
         *rows,
-        Row("  python-redux: one counter", taken_by_redux, taken["bare"].figure, "", beside, note=note),
+        Row(
+            "  python-redux: one counter",
+            taken_by_redux,
+            taken["bare"].figure,
+            "",
+            beside,
+            note=note,
+        ),
     ]
 
 

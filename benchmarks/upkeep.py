@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import multiprocessing
 import os
 import sqlite3
@@ -15,7 +18,7 @@ from benchmarks.bare import BareMap
 from benchmarks.rows import Row, skipped, spaced
 from benchmarks.scale import Scale
 from benchmarks.timing import Contestant, Figure, interleave, summary
-from crdtstore import configure_store
+from crdtstore import Store, configure_store
 
 __all__ = ["durability", "memory", "questions"]
 
@@ -56,11 +59,19 @@ def _resident() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _settled() -> int:
+    """Return what is resident after garbage and free memory were given back."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # where the C library has no such function
+        ctypes.CDLL(None).malloc_trim(0)
+    return _resident()
+
+
 def _measure_memory(kind: Literal["store", "bare"], rows: int, answer: Connection) -> None:
     held: object = TaskStore(1) if kind == "store" else BareMap(1)
-    before = _resident()
+    before = _settled()
     held = TaskStore(rows) if kind == "store" else BareMap(rows)
-    answer.send(_resident() - before)
+    answer.send(_settled() - before)
     del held
 
 
@@ -107,33 +118,31 @@ class _BareFile:
             self.connection.execute("INSERT INTO log(delta) VALUES (?)", (bytes(60),))
 
 
+def _flushing(store: Store, commits: int) -> Contestant:
+    """Some commits and one flush for each number."""
+
+    def run(numbers: range) -> None:
+        for _ in numbers:
+            for _ in range(commits):
+                store.dispatch(increment())
+            store.flush().wait()
+
+    return Contestant(run)
+
+
 def durability(scale: Scale) -> list[Row]:
     """Commits that are each waited for, and groups of a hundred of which the last is."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         for level in ("full", "normal"):
-            store = configure_store(
-                [bench], storage=Path(folder, f"{level}.db"), durability=level
-            )
+            store = configure_store([bench], storage=Path(folder, f"{level}.db"), durability=level)
             bare = _BareFile(Path(folder, f"{level}-bare.db"), level)
 
-            def each(numbers: range, store: object = store) -> None:
-                for _ in numbers:
-                    dispatch(increment())
-                    flush().wait()
-
-            def grouped(numbers: range) -> None:
-                for _ in numbers:
-                    for _ in range(100):
-                        dispatch(increment())
-                    flush().wait()
-
-            dispatch, flush = store.dispatch, store.flush
             taken = interleave(
                 {
                     "bare": Contestant(bare.run),
-                    "each": Contestant(each),
-                    "grouped": Contestant(grouped),
+                    "each": _flushing(store, 1),
+                    "grouped": _flushing(store, 100),
                 },
                 rounds=scale.flushes // 2,
                 batch=2,

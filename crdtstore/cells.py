@@ -80,7 +80,7 @@ def parse_cell(writer: str, raw: Any) -> Cell | None:
         return None
     value = raw[1]
     kind = type(value)
-    if kind is not str and value is not None:
+    if kind is not str and kind is not bool and value is not None:
         try:
             value = _normalise_base(value) if kind is dict and inc else normalise_cell(value)
         except ValueError:
@@ -100,7 +100,10 @@ def _normalise_base(fields: dict[str, Any], depth: int = 0) -> dict[str, Any]:
         raise ValueError("nested too deeply")
     out: dict[str, Any] = {}
     for name, value in fields.items():
-        if type(value) is dict:
+        kind = type(value)
+        if kind is str or kind is bool:
+            out[name] = value
+        elif kind is dict:
             try:
                 out[name] = normalise(value)
             except ValueError:

@@ -17,6 +17,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pycrdt import Doc, merge_updates
@@ -80,8 +81,7 @@ class _Box:
 
     def keep_cells(self, event: Any) -> None:
         """Keep which cells an update changed."""
-        if self.remote:
-            self.cells.update(event.keys)
+        self.cells.update(event.keys)
 
 
 def new_client_id() -> int:
@@ -118,6 +118,7 @@ class Document:
         self._known: Known | None = Known()
         self._texts: dict[str, TextView] = {}
         self._text_handles: dict[str, Any] = {}
+        self._last_edits: dict[str, tuple[int, int]] = {}  # code point and byte
         self._orders: dict[str, Order] = {}
         self._array_handles: dict[str, Any] = {}
         self._lists: dict[str, ListShape] = dict(_lists(shape, ""))
@@ -137,7 +138,6 @@ class Document:
         self._map: Any = self._raw.get_or_insert_map(txn, _CELLS)
         txn.commit()
         txn.drop()
-        self._subscriptions.append(self._map.observe(box.keep_cells))
 
     # Reading (the Source that snapshot needs)
 
@@ -270,19 +270,29 @@ class Document:
         if text is None:
             text = TextView(self._read_text(root))
         handle = self._text_handle(txn, root)
-        before = text[:index]
-        ascii_only = text.isascii()
-        at = index if ascii_only else len(before.encode())
+        at = self._byte_at(root, text, index)
+        end = index + deleted
         if deleted:
-            gone = deleted if ascii_only else len(text[index : index + deleted].encode())
-            handle.remove_range(txn, at, gone)
+            handle.remove_range(txn, at, len(text[index:end].encode()))
         if inserted:
             handle.insert(txn, at, inserted)
             self._wrote = True
             if self._known is not None:
                 self._known.advance(self.client, root, utf16_length(inserted), inserted)
-        self._texts[root] = TextView(before + inserted + text[index + deleted :])
+        self._texts[root] = TextView(f"{text[:index]}{inserted}{text[end:]}")
         self._dirty_roots.add(root)
+
+    def _byte_at(self, root: str, text: str, index: int) -> int:
+        """Return where a code point is in UTF-8, counted from where the last edit was."""
+        known, at = self._last_edits.get(root, (0, 0))
+        if text.isascii():
+            at = index
+        elif index < known:
+            at -= len(text[index:known].encode())
+        else:
+            at += len(text[known:index].encode())
+        self._last_edits[root] = (index, at)
+        return at
 
     def insert_occurrence(self, root: str, index: int, item: Occurrence) -> None:
         """Put an occurrence at an array index."""
@@ -355,7 +365,12 @@ class Document:
             return Merge(changed=False, missing=False)
         held = self.digest() if repair else b""
         self._dirty.clear()
-        self._receive((delta,))
+        self._box.cells.clear()
+        watching = self._map.observe(self._box.keep_cells)
+        try:
+            self._receive((delta,))
+        finally:
+            watching.drop()
         self._know().add(update)
         self._absorb(update.roots)
         self.state = patch(self.shape, self.state, ROOT, self.shape.default, self._dirty, 0, self)
@@ -380,30 +395,25 @@ class Document:
         Raises ``Broken`` if they do not apply.
         """
         self._known = None  # derived when the first merge needs it
-        batch: list[bytes] = []
-        for delta in deltas:
-            batch.append(delta)
-            if len(batch) == _BATCH:
-                self._load(batch)
-                batch = []
-        if batch:
-            self._load(batch)
-        txn = self._raw.create_transaction()
-        roots = set(self._raw.roots(txn)) - {_CELLS}
-        txn.drop()
-        for root in roots:
-            self._dirty_roots.add(root)
-        self._dirty.clear()
+        rest = iter(deltas)
+        while batch := list(islice(rest, _BATCH)):
+            self._receive(batch)
+        with self._reading() as txn:
+            self._dirty_roots.update(set(self._raw.roots(txn)) - {_CELLS})
+            self._index.fill(self._live_cells(txn))
         self.state = read(self.shape, ROOT, self.shape.default, self)
 
-    def _load(self, batch: list[bytes]) -> None:
-        self._receive(batch)
-        self._absorb_cells()
+    def _live_cells(self, txn: Any) -> Iterator[tuple[str, Cell]]:
+        get = self._map.get
+        for key in self._map.keys(txn):
+            path, writer = split_key(key)
+            cell = parse_cell(writer, get(txn, key))
+            if cell is not None:
+                yield path, cell
 
     def _receive(self, deltas: Iterable[bytes]) -> None:
         box = self._box
         box.remote = True
-        box.cells.clear()
         box.arrays.clear()
         raw = self._raw
         txn = raw.create_transaction()
@@ -417,23 +427,24 @@ class Document:
             txn.drop()
             box.remote = False
 
-    def _absorb_cells(self) -> None:
+    def _absorb_cells(self) -> list[str]:
         index = self._index
+        paths: list[str] = []
         for key, event in self._box.cells.items():
             path, writer = split_key(key)
+            paths.append(path)
             cell = parse_cell(writer, event.get("newValue"))
             if cell is None:
                 index.drop(path, writer)
             else:
                 index.put(path, cell)
+        return paths
 
     def _absorb(self, roots: Iterable[str]) -> None:
         """Bring the mirror up to date with what the last transaction changed."""
         dirty = self._dirty
-        self._absorb_cells()
         rows: list[tuple[str, str]] = []
-        for key in self._box.cells:
-            path = split_key(key)[0]
+        for path in self._absorb_cells():
             parent, _, name = path.rpartition("/")
             if parent in self._lists:
                 rows.append((parent, name))
@@ -446,6 +457,7 @@ class Document:
             dirty.append(place)
             if root.startswith("text/"):
                 self._texts.pop(root, None)
+                self._last_edits.pop(root, None)
             elif root in self._orders:
                 dirty += [(*place, key) for key in self._replay(root)]
         for root, order in self._orders.items():

@@ -110,7 +110,10 @@ class Housekeeper:
         finally:
             copy.close()
         self._storage.compact(seq, {name: snapshot}).result()
-        self._limits[name] = (MOST_RECORDS, max(MOST_BYTES, 4 * len(snapshot)))
+        # A log as long as what it leads to: opening takes twice as long at most, and many more
+        # writes than cells share the cost of a snapshot.
+        most = max(MOST_RECORDS, len(document.cells))
+        self._limits[name] = (most, max(MOST_BYTES, 4 * len(snapshot)))
 
     def stop(self) -> None:
         """Wait for a compaction under way."""

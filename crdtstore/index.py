@@ -8,7 +8,7 @@ asks (Bellare and Micciancio's AdHash, EUROCRYPT '97; it detects faults, not for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 from crdtstore.cells import Cell, Cells
@@ -54,6 +54,18 @@ class Index:
             kept = [other for other in old if other[1] != cell[1]]
             self.cells[path] = tuple(sorted([*kept, cell], key=_writer))
 
+    def fill(self, found: Iterable[tuple[str, Cell]]) -> None:
+        """Put many cells, each of another key, into an empty index."""
+        cells = self.cells
+        for path, cell in found:
+            old = cells.get(path)
+            if old is None:
+                cells[path] = (cell,)
+                self._link(path)
+            else:
+                cells[path] = tuple(sorted([*old, cell], key=_writer))
+        self._dirty = dict.fromkeys(cells, _NONE)
+
     def drop(self, path: str, writer: str) -> None:
         """Remove a writer's cell, if it is there."""
         old = self.cells.get(path, _NONE)
@@ -90,7 +102,7 @@ class Index:
 
     def _touch(self, path: str, before: Cells) -> None:
         dirty = self._dirty
-        if len(dirty) > _MOST_DIRTY:
+        if len(dirty) > len(self.cells) + _MOST_DIRTY:  # of paths that are gone
             self.digest()
         dirty.setdefault(path, before)
 

@@ -274,7 +274,11 @@ class SetView(MutableSet[T]):
 
 
 class Kind:
-    """The common part of the kinds: a named place in an instance's ``__dict__``."""
+    """The common part of the kinds: a named place in an instance's ``__dict__``.
+
+    What can be set includes the kind itself, since that is what ``__init__`` of a dataclass passes
+    on as the default.
+    """
 
     def __init__(self, default: Any) -> None:
         self._default = default
@@ -326,7 +330,7 @@ class Counter(Kind, Generic[N]):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: N) -> None:
+    def __set__(self, obj: object, value: N | Self) -> None:
         self._write(obj, value)
 
 
@@ -346,7 +350,7 @@ class Text(Kind):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: str) -> None:
+    def __set__(self, obj: object, value: str | Self) -> None:
         self._write(obj, value)
 
 
@@ -366,7 +370,7 @@ class List(Kind, Generic[T]):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: Iterable[T]) -> None:
+    def __set__(self, obj: object, value: Iterable[T] | Self) -> None:
         self._write(obj, value)
 
 
@@ -386,7 +390,7 @@ class Table(Kind, Generic[T]):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: Mapping[str, T]) -> None:
+    def __set__(self, obj: object, value: Mapping[str, T] | Self) -> None:
         self._write(obj, value)
 
 
@@ -406,7 +410,7 @@ class Map(Kind, Generic[T]):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: Mapping[str, T]) -> None:
+    def __set__(self, obj: object, value: Mapping[str, T] | Self) -> None:
         self._write(obj, value)
 
 
@@ -426,7 +430,7 @@ class Set(Kind, Generic[T]):
     def __get__(self, obj: object, owner: type[Any]) -> Any:
         return self if obj is None else self._read(obj)
 
-    def __set__(self, obj: object, value: Iterable[T]) -> None:
+    def __set__(self, obj: object, value: Iterable[T] | Self) -> None:
         self._write(obj, value)
 
 

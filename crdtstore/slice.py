@@ -170,8 +170,8 @@ def create_slice(
     *,
     name: str,
     initial_state: S,
-    reducers: Mapping[str, Any] | None = None,
-    extra_reducers: Mapping[Any, Callable[[Any, Action[Any]], Any]] | None = None,
+    reducers: Mapping[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] | None = None,
+    extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]] | None = None,
     selectors: Mapping[str, Callable[..., Any]] | None = None,
     share_payloads: bool = False,
 ) -> Slice[S]:

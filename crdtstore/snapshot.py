@@ -48,6 +48,7 @@ from crdtstore.views import (
     SetSnapshot,
     TableSnapshot,
     read_field,
+    read_fields,
     replace_field,
 )
 
@@ -159,8 +160,11 @@ def list_hash(path: str, default: ListSnapshot, cells: Mapping[str, Cells]) -> s
 
 def chosen_hash(cells: Cells) -> str | None:
     """Return the default that the newest of a text's or list's own cells names, if any does."""
-    named = [cell for cell in cells if type(cell[2]) is str and cell[3] is None]
-    return cast(str, max(named, key=age)[2]) if named else None
+    newest: Cell | None = None
+    for cell in cells:
+        if type(cell[2]) is str and cell[3] is None and (not newest or age(cell) > age(newest)):
+            newest = cell
+    return cast(str, newest[2]) if newest else None
 
 
 def _read_set(shape: SetShape, places: Sequence[Place], default: Any, source: Source) -> Any:
@@ -220,10 +224,11 @@ def _read_entries(
 
 
 def _read_record(shape: RecordShape, places: Sequence[Place], default: Any, source: Source) -> Any:
+    fields = shape.fields
     return shape.build(
         [
-            read(field, child(places, name), read_field(default, name), source)
-            for name, field in shape.fields.items()
+            _READERS[type(fields[name])](fields[name], child(places, name), shown, source)
+            for name, shown in zip(fields, read_fields(default), strict=True)
         ]
     )
 

@@ -43,6 +43,7 @@ from crdtstore.slice import Slice
 from crdtstore.slot import Slot
 from crdtstore.state import RootState, conflict_path
 from crdtstore.storage import MemoryStorage, Quarantined, Record, SqliteStorage, Storage
+from crdtstore.updates import Update
 from crdtstore.values import ANY
 from crdtstore.waitable import Waitable
 
@@ -64,6 +65,11 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _whole(clock: Callable[[], float]) -> Callable[[], int]:
+    """Make stamps of what a clock says: other replicas take whole numbers from 0 on only."""
+    return lambda: max(0, int(clock()))
+
+
 class Store:
     """One shared state, reachable from every part of a program; made by ``configure_store``.
 
@@ -81,10 +87,10 @@ class Store:
         | None,
         extra_argument: Any,
         notify: Callable[[Callable[[], None]], Any] | None,
-        clock: Callable[[], int],
+        clock: Callable[[], float],
         token: Callable[[], str],
     ) -> None:
-        self._clock = clock
+        self._clock = _whole(clock)
         self._token = token
         self._notify = notify
         self._storage = storage
@@ -245,12 +251,13 @@ class Store:
         return action
 
     def _reindex(self) -> None:
-        self._revision = Slice.revision
+        revision = Slice.revision
         index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
         for slot in self._slots.values():
             for name, case in slot.slice.cases.items():
                 index.setdefault(name, []).append((slot, case))
         self._index = index
+        self._revision = revision  # last: what is interrupted before is done again
 
     def _apply(self, recorded: list[tuple[Slot, list[Change]]], action: Action[Any]) -> None:
         now = self._clock()
@@ -459,20 +466,25 @@ class Store:
             self._check()
             if self._running:
                 raise DispatchError("merge was called inside a reducer; reducers only change state")
-            known = {name: _bytes(deltas[name]) for name in deltas if name in self._slots}
-            read = {
-                name: self._slots[name].document.inspect(delta) for name, delta in known.items()
-            }
+            unknown: list[str] = []
+            read: list[tuple[str, bytes, Update]] = []
+            for name, given in deltas.items():
+                if name in self._slots:
+                    delta = _bytes(given)
+                    read.append((name, delta, self._slots[name].document.inspect(delta)))
+                else:
+                    unknown.append(name)
             applied: list[tuple[str, bytes]] = []
             missing: set[str] = set()
             changed: set[str] = set()
             touched: list[Slot] = []
             try:
-                for name, delta in known.items():
+                for name, delta, update in read:
                     slot = self._slots[name]
                     touched.append(slot)
-                    done, lacks = slot.merge(delta, read[name], repair=repair)
-                    applied += [(name, each) for each in done]
+                    done, lacks = slot.merge(delta, update, repair=repair)
+                    for each in done:
+                        applied.append((name, each))
                     if done:
                         changed.add(name)
                     if lacks:
@@ -489,9 +501,7 @@ class Store:
                 raise
         if applied:
             self._tell()
-        return Merged(
-            frozenset(changed), frozenset(missing), frozenset(deltas.keys() - read.keys())
-        )
+        return Merged(frozenset(changed), frozenset(missing), frozenset(unknown))
 
     # Life
 
@@ -584,8 +594,11 @@ class Store:
 
 def _raise_interrupt(error: BaseException) -> None:
     """Raise the interrupt that broke a document as what it is; a panic of its own is no interrupt."""
-    if isinstance(error.__cause__, (KeyboardInterrupt, SystemExit)):
-        raise error.__cause__ from None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (KeyboardInterrupt, SystemExit)):
+            raise cause from None
+        cause = cause.__cause__ or cause.__context__
 
 
 def _bytes(delta: Any) -> bytes:
@@ -642,7 +655,7 @@ def configure_store(
     preloaded_state: Mapping[str, Any] | None = None,
     extra_argument: Any = None,
     notify: Callable[[Callable[[], None]], Any] | None = None,
-    clock: Callable[[], int] = _now_ms,
+    clock: Callable[[], float] = _now_ms,
     token: Callable[[], str] | None = None,
     **unknown: Any,
 ) -> Store:

@@ -102,16 +102,18 @@ class Known:
     """What a document holds, as far as reading needs it: clocks, their roots, surrogate pairs.
 
     ``clocks`` has the next clock of each client and is read-only to others. In memory a client is
-    two parallel arrays, where each run of clocks in one root starts, and the roots.
+    two parallel arrays, where each run of clocks in one root starts, and the roots. ``last`` is the
+    client of the last section that was read, and its bytes.
     """
 
-    __slots__ = ("_pairs", "_roots", "_starts", "clocks")
+    __slots__ = ("_pairs", "_roots", "_starts", "clocks", "last")
 
     def __init__(self) -> None:
         self.clocks: dict[int, int] = {}
         self._starts: dict[int, array[int]] = {}
         self._roots: dict[int, list[str]] = {}
         self._pairs: dict[int, array[int]] = {}
+        self.last = (0, b"\xff" * 9)  # no number at all
 
     def advance(self, client: int, root: str, length: int, text: str = "") -> None:
         """Record that ``client`` wrote its next ``length`` clocks to ``root``.
@@ -261,8 +263,9 @@ class _Reader:
         self.missing: dict[int, int] = {}
         self.pairs: dict[int, list[int]] = {}
         self.cuts: list[Id] = []
-        self.client = 0  # of the section being read
-        self.raw = b"\xff" * 9  # its bytes, which come again in origins; at first, no number at all
+        # The client of the section that is read, and its bytes, which come again in origins. At
+        # first those of the last update: most come from somebody who goes on.
+        self.client, self.raw = known.last
 
     def read(self) -> Update:
         i = self._read_sections()
@@ -273,6 +276,7 @@ class _Reader:
             self._settle()
         if self.pairs or self.known.has_pairs:
             self._check_cuts(deletions)
+        self.known.last = self.client, self.raw
         clocks = self.known.clocks
         ranges: list[Range] = []
         runs: list[Run] = []
@@ -289,7 +293,8 @@ class _Reader:
                     runs.append(run)
                     if run[2] > have:
                         roots.add(run[3])
-                pairs += [(client, clock) for clock in self.pairs.get(client, ())]
+                if self.pairs:
+                    pairs += [(client, clock) for clock in self.pairs.get(client, ())]
         if not self.missing:
             for client, start, end in deletions:
                 roots |= self._roots_between(client, start, end)
@@ -312,7 +317,10 @@ class _Reader:
         count, i = _varint(data, 0)
         for _ in range(count):
             blocks, at = _varint(data, i)
-            client, i = _varint(data, at)
+            if data.startswith(self.raw, at):
+                client, i = self.client, at + len(self.raw)
+            else:
+                client, i = _varint(data, at)
             if not 0 < client < previous:
                 raise UpdateError("client", f"{client} is 0 or not below the client before it")
             if not blocks:
@@ -358,11 +366,11 @@ class _Reader:
             elif not _is_root(root):
                 raise UpdateError("root", f"{root[:99]!r} is no root of a slice, or lacks a key")
         end, past = self._read_content(root, info, clock, i)
-        block = _Block(client, clock, end, info, left, right, i)
         if root is None:
+            block = _Block(client, clock, end, info, left, right, i)
             self.waiting.setdefault(client, []).append(block)
         else:
-            self._check_block(root, block)
+            self._check_block(root, client, clock, end, info, left, right)
         self.sections[client][1].append(root)
         return end, past
 
@@ -436,10 +444,12 @@ class _Reader:
 
     def _root_from(self, client: int, clock: int, left: Id | None, right: Id | None) -> str | None:
         """Return the root that a block has from its origins, ``None`` while they have none."""
-        roots = [self._root_at(client, clock, *origin) for origin in (left, right) if origin]
+        if not left or not right:
+            return self._root_at(client, clock, *(left or right or (client, clock)))
+        roots = [self._root_at(client, clock, *origin) for origin in (left, right)]
         if None in roots:
             return None
-        if roots[0] != roots[-1] or left == right:
+        if roots[0] != roots[1] or left == right:
             raise UpdateError("origin", f"the origins of {client}:{clock} do not fit together")
         return roots[0]
 
@@ -455,8 +465,16 @@ class _Reader:
                 return roots[bisect_right(starts, at) - 1]
         return None
 
-    def _check_block(self, root: str, block: _Block) -> None:
-        client, clock, end, info, left, right, _ = block
+    def _check_block(
+        self,
+        root: str,
+        client: int,
+        clock: int,
+        end: int,
+        info: int,
+        left: Id | None,
+        right: Id | None,
+    ) -> None:
         kind = info & 0x1F
         if root == _CELLS:
             if right or (left and left[0] != client) or kind == _STRING:
@@ -508,7 +526,7 @@ class _Reader:
         return None
 
     def _settle_block(self, block: _Block) -> None:
-        client, clock, _, info, left, right, content = block
+        client, clock, end, info, left, right, content = block
         for origin in (left, right):
             if origin:
                 self._need(*origin)
@@ -518,7 +536,7 @@ class _Reader:
             roots[bisect_left(starts, clock)] = root
             if info & 0x1F == _ANY:
                 self._read_content(root, info, clock, content)
-            self._check_block(root, block)
+            self._check_block(root, client, clock, end, info, left, right)
 
     def _check_cuts(self, deletions: list[Range]) -> None:
         carried = {client: frozenset(pairs) for client, pairs in self.pairs.items()}

@@ -230,7 +230,8 @@ class Stopped(Exception):
 class Script:
     """Commands for one dispatch; ``effects`` are what they came to, ``shown`` what it then saw.
 
-    ``theme`` are the fields that it is about, none for all. With ``fail_at`` the script raises before that command (or at its end).
+    ``theme`` are the fields that it is about, none for all. With ``fail_at`` the script raises
+    before that command (or at its end).
     """
 
     commands: Sequence[Command]
@@ -290,7 +291,7 @@ class Script:
             setattr(owner, name, value)
         else:
             owner[index] = value
-        if isinstance(before, list) and command.b % 2 or not model.identical(before, value):
+        if (isinstance(before, list) and command.b % 2) or not model.identical(before, value):
             self.effects.append(model.Assign(path, deepcopy(value)))
 
     def _add(self, draft: Any, command: Command) -> None:
@@ -420,7 +421,6 @@ class Script:
             self.effects.append(model.Move(path, owner.key_at(index)))
         owner.move(index, to)
 
-
     def _turn(self, draft: Any, command: Command) -> None:
         """Reverse or sort a list. Which elements that moves is for the draft to say."""
         path = self._pick(draft, command.where, model.List)
@@ -439,7 +439,8 @@ class Script:
 
 
 def _keys(rows: Any) -> list[str]:
-    return [rows.key_at(at) for at in range(len(rows))] if isinstance(rows, ListView) else list(rows)
+    listed = isinstance(rows, ListView)
+    return [rows.key_at(at) for at in range(len(rows))] if listed else list(rows)
 
 
 def _at(draft: Any, path: model.Path) -> Any:
@@ -466,8 +467,9 @@ def _is_of(row: model.Path, effect: model.Effect) -> bool:
 
 
 def _is_row(row: model.Path, effect: model.Effect) -> bool:
-    rowwise = isinstance(effect, model.Insert | model.Move | model.Remove)
-    return rowwise and (*effect.path, effect.key) == row
+    if not isinstance(effect, model.Insert | model.Move | model.Remove):
+        return False
+    return (*effect.path, effect.key) == row
 
 
 def _is_set(path: model.Path) -> bool:

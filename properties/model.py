@@ -329,7 +329,7 @@ class History:
             if self._targets(event)[0] in lives
         ]
         if all(type(amount) is int for amount in (start, *amounts)):
-            return sum(amounts, start)
+            return int(start + sum(amounts))
         return fsum([start, *amounts])
 
     def characters(self, path: Path, life: Life, seen: Seen) -> frozenset[str]:
@@ -511,7 +511,8 @@ class History:
     def _find_home(self, path: Path) -> Home:
         shape: Any = self.shape
         container: Path | None = None
-        key, inside, default = "", (), ABSENT
+        key, default = "", ABSENT
+        inside: Path = ()
         for at, part in enumerate(path):
             if isinstance(shape, Record):
                 shape = shape.fields[part]
@@ -548,13 +549,13 @@ def _items(content: Any) -> dict[Any, Any]:
 
 def identical(a: Any, b: Any) -> bool:
     """Tell whether two values are alike in value, type, sign and order, all the way down."""
-    for container in (list, dict, str):  # subclasses of these stand for them in snapshots
-        if isinstance(a, container) and isinstance(b, container):
-            if container is str:
-                return bool(str(a) == str(b))
-            if container is list:
-                return len(a) == len(b) and all(map(identical, a, b))
-            return list(a) == list(b) and all(identical(a[key], b[key]) for key in a)
+    # subclasses of these stand for them in snapshots
+    if isinstance(a, str) and isinstance(b, str):
+        return str(a) == str(b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(identical, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(identical(a[key], b[key]) for key in a)
     if type(a) is not type(b):
         return False
     if isinstance(a, tuple):

@@ -18,7 +18,7 @@ from properties import model
 from properties.histories import Plan, World, commands, plans
 from properties.kitchen import SHAPE, Command, Fresh, Script, Stopped, kitchen, run
 
-few = settings(max_examples=max(10, settings.default.max_examples // 5))
+few = settings(max_examples=max(10, settings().max_examples // 5))
 """For examples that cost several times as much as others."""
 
 batches = st.lists(commands, min_size=1, max_size=3).map(tuple)
@@ -58,7 +58,7 @@ def test_any_history_survives_in_files(plan: Plan) -> None:
 def works(
     world: World, scripts: list[tuple[Command, ...]], seen: list[bool]
 ) -> list[dict[str, bytes]]:
-    """Have every store do its script; return the deltas. Those that have ``seen`` know the first."""
+    """Have every store do its script; return the deltas. Who has ``seen`` knows the first."""
     deltas: list[dict[str, bytes]] = []
     for at, (script, knows) in enumerate(zip(scripts, seen, strict=True)):
         if knows and deltas:

@@ -130,6 +130,7 @@ def differential(initial: Callable[[], Any], plain: Any, programs: list[list[Ste
         dispatch(run)
         for each in (store, peer):
             assert alike(bare(each.state.s), bare(held))
+        held.x = unshared(held.x)
 
 
 @dataclass
@@ -894,7 +895,7 @@ record_steps = st.one_of(
             (lambda s, t: setattr(s, "rows", {"only": t, **s.rows}), (todos,)),
             (lambda s, k: s.rows.get(k) is not None and s.rows[k].tags.add(k), (row_keys,)),
             (lambda s, n: setattr(s.best.address, "visits", n), (indices,)),
-            (lambda s: setattr(s.best, "address", s.worst.address), ()),
+            (lambda s: setattr(s.best, "address", copy.deepcopy(s.worst.address)), ()),
             (lambda s: setattr(s.best, "title", s.best.title + s.worst.title), ()),
             (lambda s, t: setattr(s.best, "tags", t), (st.sets(st.sampled_from("pqr")),)),
             (lambda s: s.tags.update(s.best.tags), ()),

@@ -127,7 +127,7 @@ def test_a_log_that_has_grown_is_compacted_by_itself(
         store._keeper.stop()
         assert set(compacted) == {"main"}
         assert store[main].n == 240
-        assert records(store._storage)["main"] < 480
+        assert records(store._storage).get("main", 0) < 480
         digest = store.digest()
     with opened(storage) as store:
         assert store.digest() == digest

@@ -111,17 +111,27 @@ def test_numbers_read_back_as_floats_have_the_same_digest() -> None:
     assert filled(("p", cell("a", 1))).digest() == filled(("p", cell("a", 1.0))).digest()
 
 
-def test_many_changes_are_summed_now_and_then() -> None:
-    """What waits to be hashed is bounded, and the sum is the same."""
-    many = module._MOST_DIRTY + 10
+def test_what_waits_to_be_hashed_is_bounded() -> None:
+    """However many paths come and go, and the digest is right all the same."""
     index = Index()
-    for number in range(many):
+    for number in range(2 * module._MOST_DIRTY + 10):
         index.put(f"p{number}", cell("a", number))
-        assert len(index._dirty) <= module._MOST_DIRTY + 1
-    other = Index()
-    for number in reversed(range(many)):
-        other.put(f"p{number}", cell("a", number))
+        if number > 3:
+            index.drop(f"p{number}", "a")
+        assert len(index._dirty) <= len(index.cells) + module._MOST_DIRTY + 1
+    other = filled(*((f"p{number}", cell("a", number)) for number in reversed(range(4))))
     assert index.digest() == other.digest()
+
+
+def test_many_cells_are_put_at_once() -> None:
+    """An empty index filled with them is one into which they were put."""
+    puts = [("r/k", cell("b")), ("r/k/i/n", cell("a")), ("r/k", cell("a")), ("", cell("c"))]
+    one, other = Index(), filled(*puts)
+    one.fill(puts)
+    assert one.cells == other.cells
+    assert one.digest() == other.digest()
+    for path in ("", "r", "r/k", "r/k/i"):
+        assert set(one.children(path)) == set(other.children(path))
 
 
 def test_a_hash_has_the_size_of_a_digest_and_knows_name_from_content() -> None:

@@ -128,14 +128,14 @@ def test_an_empty_document_shows_the_defaults() -> None:
 
 
 def test_what_another_version_wrote_is_skipped() -> None:
-    """A value that this field cannot hold, a field that is not declared, a row that is no record."""
+    """A value this field cannot hold, a field that is not declared, a row that is no record."""
     source = Source()
     source.put("label", cell(b"\xff\xff", 9), cell("readable", 1, "v"))
     source.put("count", cell("text"), cell(2, 1, "v"))
     source.put("unknown/deep", cell(1))
     source.put("rows/k", cell("no record", inc="i"))
     source.put("colours/s:red", cell("green", 9))
-    source.put("options/x", cell(b"\xff", 9))
+    source.put("options/x", cell(b"\xff\xff", 9))
     state = whole(source)
     assert (state.label, state.count, state.rows) == ("readable", 7, {})
     assert (set(state.colours), state.options) == (set(), {})
@@ -285,7 +285,7 @@ def test_what_is_alike_is_kept_as_the_same_object() -> None:
 def test_a_register_lists_its_distinct_candidates() -> None:
     """Newest first, and not those it cannot read."""
     source = Source()
-    cells = [cell("b", 7, "v"), cell("a", 5, "w"), cell("b", 3, "u"), cell(b"\xff", 9, "x")]
+    cells = [cell("b", 7, "v"), cell("a", 5, "w"), cell("b", 3, "u"), cell(b"\xff\xff", 9, "x")]
     source.put("label", *cells)
     found = conflicts(SHAPE.fields["label"], [("label", 0, "", cell)], "default", source)
     assert found == [("b", "v", 7), ("a", "w", 5)]

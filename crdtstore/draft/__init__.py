@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from inspect import iscoroutine
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from crdtstore.changes import Add, Change, Path, Put
 from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
@@ -36,6 +36,8 @@ from crdtstore.values import freeze, same
 from crdtstore.views import read_field
 
 __all__ = ["current", "original", "record"]
+
+T = TypeVar("T")
 
 _OPENERS: dict[type, Opener] = {
     RecordShape: open_record,
@@ -152,28 +154,28 @@ def _record_value(scope: Scope, shape: Any, state: Any, result: Any) -> list[Cha
     return [] if same(state, shown) else [Put((), shown, state, encoded)]
 
 
-def current(draft: Any) -> Any:
+def current(draft: T) -> T:
     """Return an immutable snapshot of a draft as it is now, edits included.
 
     Safe to keep after the reducer; anything that is not a draft comes back as it is.
     """
     found = _opened(draft)
     if found is None:
-        return freeze(draft) if isinstance(draft, (list, dict)) else draft
+        return cast(T, freeze(draft)) if isinstance(draft, (list, dict)) else draft
     scope, shape, _ = found
     scope.check()
     if isinstance(draft, TextDraft):
-        return draft._place.value
-    return freeze_element(shape, draft, ())
+        return cast(T, draft._place.value)
+    return cast(T, freeze_element(shape, draft, ()))
 
 
-def original(draft: Any) -> Any:
+def original(draft: T) -> T:
     """Return the snapshot that a draft started from, without the reducer's edits."""
     found = _opened(draft)
     if found is None:
         return draft
     found[0].check()
-    return found[2]
+    return cast(T, found[2])
 
 
 def _opened(draft: Any) -> tuple[Scope, Any, Any] | None:

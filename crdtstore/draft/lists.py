@@ -174,7 +174,7 @@ class ListDraft(ListView[Any]):
         if times <= 0:
             self.clear()
         else:
-            self.extend([self._now(key) for key in self._keys] * (times - 1))
+            self.extend(list(self) * (times - 1))
         return self
 
     def _insert(self, index: int, value: Any) -> None:

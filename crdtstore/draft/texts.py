@@ -19,13 +19,23 @@ _MOST_DIFFERENCES = 400
 class TextPlace:
     """Where one text is edited: its current value, and the splices that made it."""
 
-    __slots__ = ("base", "path", "scope", "value")
+    __slots__ = ("_edit", "_value", "base", "path", "scope")
 
     def __init__(self, scope: Scope, path: Path, value: TextView) -> None:
         self.scope = scope
         self.path = path
         self.base = value
-        self.value = value
+        self._value = value
+        self._edit: tuple[int, int, str] | None = None
+
+    @property
+    def value(self) -> TextView:
+        """The text as it reads now; the last edit is carried out only if somebody looks."""
+        if self._edit is not None:
+            index, delete, insert = self._edit
+            text, self._edit = self._value, None
+            self._value = TextView(f"{text[:index]}{insert}{text[index + delete :]}")
+        return self._value
 
     def view(self) -> TextDraft:
         """Return the text as it reads now."""
@@ -53,12 +63,11 @@ class TextPlace:
     def splice(self, index: int, delete: int, insert: str) -> None:
         """Record one edit."""
         self.scope.check()
-        value = self.value
-        gone = value[index : index + delete]
+        gone = self.value[index : index + delete]
         if gone == insert:
             return
-        self.value = TextView(value[:index] + insert + value[index + delete :])
-        self.scope.changes.append(Splice(self.path, index, str(gone), insert))
+        self._edit = (index, delete, insert)
+        self.scope.changes.append(Splice(self.path, index, gone, insert))
 
 
 class TextDraft(TextView):

@@ -1,9 +1,21 @@
-"""The first screen of README.md, as type checkers see it."""
+"""The first screen of the README, with its types pinned."""
 
 from dataclasses import dataclass
-from typing import assert_type
+from typing import Any, assert_type
 
-from crdtstore import Counter, List, Text, configure_store, create_slice
+from crdtstore import (
+    Action,
+    ActionCreator,
+    Counter,
+    List,
+    ListView,
+    Slice,
+    Store,
+    Text,
+    TextView,
+    configure_store,
+    create_slice,
+)
 
 
 @dataclass
@@ -24,28 +36,47 @@ todos = create_slice(name="todos", initial_state=Todos())
 
 @todos.reducer
 def add(state: Todos, title: str) -> None:
-    assert_type(state.filter, str)
-    assert_type(state.items[0], Todo)
     state.items.append(Todo(title))
 
 
 @todos.reducer
 def vote(state: Todos, index: int, by: int = 1) -> None:
-    assert_type(state.items[index].votes, int)
     state.items[index].votes += by
 
 
 a, b = configure_store([todos]), configure_store([todos])
 a.dispatch(add("milk"))
-b.dispatch(add("eggs"))
-a.dispatch(vote(0, by=2))
-assert_type(a[todos], Todos)
-assert_type(a[todos].items[0].votes, int)
+b.dispatch(add("eggs"))  # offline, at the same time
 a.merge(b.deltas_since(a.state_vectors()))
-assert_type(a.state_vectors(), dict[str, bytes])
-assert_type(a.deltas_since({}), dict[str, bytes])
-assert_type(a.digest(), str)
-assert_type(len(a[todos].items), int)
+b.merge(a.deltas_since(b.state_vectors()))
+assert a.digest() == b.digest()
+assert len(a[todos].items) == 2
 
-add(1)  # type: ignore[arg-type]
-vote()  # type: ignore[call-arg]
+assert_type(todos, Slice[Todos])
+assert_type(a, Store)
+assert_type(a[todos], Todos)
+assert_type(a[todos].items, ListView[Todo])
+assert_type(a[todos].items[0], Todo)
+assert_type(a[todos].items[0].title, TextView)
+assert_type(a[todos].items[0].votes, int)
+assert_type(a[todos].items[0].done, bool)
+assert_type(add("milk"), Action[Any])
+assert_type(a.dispatch(vote(0, by=2)), Action[Any])
+assert_type(a.digest(), str)
+assert_type(a.deltas_since(b.state_vectors()), dict[str, bytes])
+
+
+def wants_a_creator(creator: ActionCreator[..., Any]) -> None:
+    """Take any creator."""
+
+
+wants_a_creator(add)
+
+add(5)  # type: ignore[arg-type]
+add()  # type: ignore[call-arg]
+add("a", "b")  # type: ignore[call-arg]
+add(tilte="a")  # type: ignore[call-arg]
+vote("0")  # type: ignore[arg-type]
+vote(0, by="1")  # type: ignore[arg-type]
+a[todos].itms  # type: ignore[attr-defined]
+Todo(title=5)  # type: ignore[arg-type]

@@ -1,0 +1,178 @@
+"""Slices, actions and creators: signatures are kept, payloads are typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, assert_type
+
+from crdtstore import (
+    Action,
+    ActionCreator,
+    Counter,
+    Slice,
+    configure_store,
+    create_action,
+    create_slice,
+    current,
+    original,
+    to_plain,
+)
+
+
+@dataclass
+class Count:
+    n: Counter = Counter(0)
+    label: str = ""
+
+
+counts = create_slice(name="counts", initial_state=Count())
+
+
+@counts.reducer
+def clear(state: Count) -> Count:
+    return Count()
+
+
+@counts.reducer
+def add(state: Count, by: int, /, *, twice: bool = False) -> None:
+    state.n += by * (1 + twice)
+
+
+@counts.reducer
+def label(state: Count, action: Action[str]) -> None:
+    assert_type(action.payload, str)
+    state.label = action.payload
+
+
+@counts.reducer(name="other")
+def named(state: Count, text: str) -> None:
+    state.label = text
+
+
+def as_text(value: int) -> dict[str, Any]:
+    """Prepare a payload."""
+    return {"payload": str(value)}
+
+
+@counts.reducer(prepare=as_text)
+def prepared(state: Count, action: Action[str]) -> None:
+    state.label = action.payload
+
+
+assert_type(clear(), Action[Any])
+assert_type(add(1, twice=True), Action[Any])
+assert_type(label, ActionCreator[[str], str])
+assert_type(label("x"), Action[str])
+assert_type(label("x").payload, str)
+assert_type(label.type, str)
+assert_type(named("x"), Action[Any])
+assert_type(prepared(1), Action[Any])
+assert_type(counts.actions.add(1), Action[Any])
+assert_type(counts.get_initial_state(), Count)
+assert_type(counts.schema(), dict[str, str])
+
+clear(1)  # type: ignore[call-arg]
+add()  # type: ignore[call-arg]
+add("1")  # type: ignore[arg-type]
+add(1, True)  # type: ignore[call-arg]
+label(5)  # type: ignore[arg-type]
+label()  # type: ignore[call-arg]
+
+
+def narrow(action: object) -> str:
+    """``match`` tells a checker what the payload is."""
+    if label.match(action):
+        assert_type(action, Action[str])
+        return action.payload
+    return ""
+
+
+ping = create_action("ping")
+assert_type(ping(), Action[Any])
+
+
+def shout(text: str, *, times: int = 1) -> dict[str, Any]:
+    """Prepare a payload."""
+    return {"payload": text * times}
+
+
+loud = create_action("loud", shout)
+assert_type(loud("x", times=2), Action[Any])
+loud(5)  # type: ignore[arg-type]
+
+
+# The Redux Toolkit way
+
+
+def redux_add(state: Count, by: int) -> None:
+    state.n += by
+
+
+def redux_label(state: Count, action: Action[str]) -> None:
+    state.label = action.payload
+
+
+def redux_double(state: Count) -> int:
+    return state.n * 2
+
+
+redux = create_slice(
+    name="redux",
+    initial_state=Count(),
+    reducers={
+        "add": redux_add,
+        "label": {"reducer": redux_label, "prepare": shout},
+    },
+    extra_reducers={
+        ping: lambda state, action: assert_type(action, Action[Any]),
+        "counts/add": lambda state, action: assert_type(state, Count),
+    },
+    selectors={"double": redux_double},
+)
+assert_type(redux, Slice[Count])
+assert_type(redux.actions.add(1), Action[Any])
+
+
+@redux.add_case(add)
+def also(state: Count, action: Action[Any]) -> None:
+    state.n += 1
+
+
+# Slices of one value, and of a dict
+
+number = create_slice(name="number", initial_state=0)
+table = create_slice(name="table", initial_state={"a": 1})
+assert_type(number, Slice[int])
+assert_type(table, Slice[dict[str, int]])
+store = configure_store([counts, number, table])
+assert_type(store[number], int)
+assert_type(store[table], dict[str, int])
+assert_type(store[counts].n, int)
+
+
+@number.reducer
+def plus(state: int, by: int) -> int:
+    return state + by
+
+
+plus("1")  # type: ignore[arg-type]
+
+create_slice(initial_state=0)  # type: ignore[call-arg]
+create_slice("name", 0)  # type: ignore[call-arg]
+
+
+@counts.reducer  # type: ignore[arg-type]
+def wrong(state: int, by: int) -> None:
+    """Take the state of another slice."""
+
+
+def within(state: Count) -> None:
+    """Helpers for reducers keep the type of what they are given."""
+    assert_type(current(state), Count)
+    assert_type(original(state), Count)
+    assert_type(to_plain(state), Any)
+
+
+def as_data(action: Action[Mapping[str, int]]) -> None:
+    """Actions are generic in their payload."""
+    assert_type(action.payload["a"], int)
+    assert_type(action.type, str)
