@@ -101,7 +101,7 @@ class TaskStore:
 
 
 def deltas(rows: int, edits: int) -> list[bytes]:
-    """Return the deltas of a session that adds ``rows`` one by one and edits them ``edits`` times."""
+    """Return the deltas of a session that adds ``rows`` one by one and then edits them."""
     store = configure_store([bench])
     made: list[bytes] = []
     store.on_commit(lambda commit: made.append(commit.deltas["bench"]))

@@ -9,13 +9,13 @@ from benchmarks.bare import BareMap
 from benchmarks.redux_peer import redux_counter
 from benchmarks.rows import Row, skipped, spaced
 from benchmarks.scale import Scale
-from benchmarks.timing import Contestant, Figure, Timing, interleave
+from benchmarks.timing import Contestant, Timing, interleave, summary
 from crdtstore import Action, Store, configure_store
 
-__all__ = ["dispatch", "reading", "rows"]
+__all__ = ["dispatch", "fields", "reading"]
 
 _BARE_SET = "one map set in its own transaction, update read (public pycrdt)"
-_REDUX_TOOLKIT = Figure(4_300_000, 4_300_000, 4_300_000, "ns")
+_REDUX_TOOLKIT = summary([4_300_000], "ns")
 
 
 def _dispatching(store: Store, action: Callable[[int], Action[object]]) -> Contestant:
@@ -81,7 +81,7 @@ def dispatch(scale: Scale) -> list[Row]:
     ]
 
 
-def rows(scale: Scale) -> list[Row]:
+def fields(scale: Scale) -> list[Row]:
     """One field of one of few, many and very many rows."""
     small, middling, large = scale.tables
     stores = {size: TaskStore(size) for size in scale.tables}

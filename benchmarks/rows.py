@@ -13,7 +13,7 @@ __all__ = ["Row", "as_json", "render", "skipped", "spaced"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: ``floor_is`` says what the floor is, ``met`` is ``None`` where there is no target."""
+    """One line; ``floor_is`` says what the floor is, ``met`` is ``None`` without a target."""
 
     what: str
     measured: Figure | None
@@ -30,7 +30,7 @@ def skipped(what: str, reason: str) -> Row:
     return Row(what, None, note=reason)
 
 
-_STEPS = {
+_STEPS: dict[str, list[tuple[float, str]]] = {
     "ns": [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1, "ns")],
     "B": [(1e6, "MB"), (1e3, "kB"), (1, "B")],
     "/s": [(1, "/s")],

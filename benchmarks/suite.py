@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from benchmarks.dispatch import dispatch, reading, rows
+from benchmarks.dispatch import dispatch, fields, reading
 from benchmarks.merging import merging
 from benchmarks.network import latency, throughput
 from benchmarks.opening import opening
@@ -17,7 +17,7 @@ __all__ = ["BENCHMARKS", "measure"]
 
 BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "dispatch": dispatch,
-    "rows": rows,
+    "field": fields,
     "merge": merging,
     "latency": latency,
     "throughput": throughput,

@@ -1,4 +1,4 @@
-"""What replication and durability ask of a store: digests, vectors, diffs, memory, flushed commits."""
+"""What replication and durability ask of a store: digests, vectors, diffs, memory, flushes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def memory(scale: Scale) -> list[Row]:
             sizes["store"],
             sizes["bare"],
             "a bare map with one key for each row; processes of their own, resident sizes",
-            Figure(ratio, ratio, ratio, "x"),
+            summary([ratio], "x"),
             note="a row has three fields; right after compaction",
         )
     ]

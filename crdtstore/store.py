@@ -593,7 +593,7 @@ class Store:
 
 
 def _raise_interrupt(error: BaseException) -> None:
-    """Raise the interrupt that broke a document as what it is; a panic of its own is no interrupt."""
+    """Raise the interrupt that broke a document as what it is; a panic of its own is none."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (KeyboardInterrupt, SystemExit)):

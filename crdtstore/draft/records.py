@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 from crdtstore.advice import NUMBERS, advise
@@ -260,10 +261,9 @@ def write(draft: RecordDraft, name: str, field: Any, value: Any) -> Any:
         check_number(field, value, (scope.root, *path))
         if same(before, value):
             return before
-        if type(value) is float and type(before) is not float:
-            before = float(before)
+        amount = _difference(before, value, (scope.root, *path))
         over[name] = value
-        scope.changes.append(Add(path, value - before))
+        scope.changes.append(Add(path, amount))
         return value
     kid = kids.get(name)
     if kid is None:
@@ -274,6 +274,19 @@ def write(draft: RecordDraft, name: str, field: Any, value: Any) -> Any:
         kid = kids[name] = succeed(kid)
     assign(kid, value)
     return None
+
+
+def _difference(before: Any, value: Any, path: tuple[object, ...]) -> int | float:
+    """Return what an assignment adds to a counter."""
+    try:
+        amount: int | float = value - before
+    except OverflowError:
+        amount = inf
+    if type(amount) is float and not isfinite(amount):
+        raise StateValueError(
+            path, f"the step from {before!r:.40} to {value!r:.40} is too large for a Counter"
+        )
+    return amount
 
 
 def assign(kid: Any, value: Any) -> None:
