@@ -144,6 +144,7 @@ def latency(scale: Scale) -> list[Row]:
                 edits.append(edit)
                 echoes.append(echoed / 2)
         writer.close()
+        loop.run_until_complete(writer.wait_closed())
     loop.close()
     taken, floor = summary(edits, "ns"), summary(echoes, "ns")
     ratio = taken.value / floor.value

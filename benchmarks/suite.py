@@ -10,7 +10,7 @@ from benchmarks.network import latency, throughput
 from benchmarks.opening import opening
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
-from benchmarks.texts import typing
+from benchmarks.texts import patching
 from benchmarks.upkeep import durability, memory, questions
 
 __all__ = ["BENCHMARKS", "measure"]
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "throughput": throughput,
     "opening": opening,
     "reading": reading,
-    "text": typing,
+    "text": patching,
     "questions": questions,
     "memory": memory,
     "durability": durability,

@@ -20,7 +20,7 @@ from benchmarks.scale import Scale
 from benchmarks.timing import Contestant, interleave
 from crdtstore import configure_store
 
-__all__ = ["TRACES", "Patch", "read_trace", "typing"]
+__all__ = ["TRACES", "Patch", "patching", "read_trace"]
 
 TRACES = ("rustcode", "sveltecomponent")
 
@@ -53,7 +53,7 @@ def _patches(recorded: dict[str, list[dict[str, list[list[object]]]]]) -> Iterat
             yield Patch(*patch)  # type: ignore[arg-type]
 
 
-def typing(scale: Scale) -> list[Row]:
+def patching(scale: Scale) -> list[Row]:
     """Patch a text, for each trace that is there."""
     return [_replay(name, scale) for name in TRACES]
 
@@ -80,7 +80,7 @@ def _replay(name: str, scale: Scale) -> Row:
         for number in numbers:
             store.dispatch(edit(*patches[number]))
 
-    batch = min(scale.batch, len(patches) // 4)
+    batch = max(1, min(scale.batch, len(patches) // 4))
     taken = interleave(
         {"bare": Contestant(patch_bare), "store": Contestant(patch_store)},
         rounds=len(patches) // batch - 2,
