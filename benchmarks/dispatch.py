@@ -123,8 +123,8 @@ def fields(scale: Scale) -> list[Row]:
         Row(
             "  Redux Toolkit: one of 10 000 entities",
             _REDUX_TOOLKIT,
-            note="NOT measured in this run: measured on Node with 10 000 entities, quoted from the "
-            "design; on other hardware it differs",
+            note="NOT measured in this run: on Node, quoted from a "
+            "measurement made elsewhere; on other hardware it differs",
         )
     )
     return found

@@ -28,6 +28,7 @@ from crdtstore.shapes import (
     Shape,
     TableShape,
     TextShape,
+    check_no_more_fields,
     checked,
     freeze_list,
     freeze_map,
@@ -163,6 +164,8 @@ def _field_shape(hint: Any, default: Any, path: Path, *, in_row: bool) -> Shape:
                 f"{format_path(path)}: expected an instance of {origin.__name__} as the default, "
                 f"got {type(instance).__name__}; write field(default_factory={origin.__name__})"
             )
+        if instance is not None:
+            check_no_more_fields(origin, instance, path)
         return _record_shape(origin, instance, path, in_row=in_row)
     for part in get_args(bare):
         if dataclasses.is_dataclass(part):

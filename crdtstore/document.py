@@ -127,7 +127,7 @@ class Document:
         self._txn: Any = None
         self._pieces: list[bytes] = []
         self._steps = 0
-        self._dirty: list[tuple[str, ...]] = []
+        self._dirty: list[str] = []
         self._root_hashes: dict[str, int] = {}
         self._dirty_roots: set[str] = set()
         self._session_written = False
@@ -210,7 +210,7 @@ class Document:
             shape, places, default, _, path = value
             self.state = patch_value(self.state, path, shape, places, default, self)
         else:
-            self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
+            self._patch()
         return merge_updates(*self._pieces, box.update) if self._pieces else box.update
 
     def _step(self) -> None:
@@ -224,6 +224,11 @@ class Document:
         self._pieces.append(self._box.update)
         self._box.update = b""
         self._txn = self._raw.create_transaction()
+
+    def _patch(self) -> None:
+        """Read again what changed in the last transaction."""
+        dirty = [split(path) for path in self._dirty]
+        self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
 
     def locate(self, path: Path) -> Located:
         """Find a place; ``KeyError`` if a row on the way is not there."""
@@ -239,7 +244,7 @@ class Document:
         """Return every path below ``path`` that holds cells."""
         return tuple(self._index.under(path))
 
-    def mark(self, path: tuple[str, ...]) -> None:
+    def mark(self, path: str) -> None:
         """Note that what is read at ``path`` changed."""
         self._dirty.append(path)
 
@@ -373,7 +378,7 @@ class Document:
             watching.drop()
         self._know().add(update)
         self._absorb(update.roots)
-        self.state = patch(self.shape, self.state, ROOT, self.shape.default, self._dirty, 0, self)
+        self._patch()
         return Merge(changed=update.new or self.digest() != held, missing=False)
 
     def inspect(self, delta: bytes) -> Update:
@@ -448,18 +453,18 @@ class Document:
             parent, _, name = path.rpartition("/")
             if parent in self._lists:
                 rows.append((parent, name))
-            dirty.append(split(path))
+            dirty.append(path)
         for root in roots:
             if root == _CELLS:
                 continue
             self._dirty_roots.add(root)
-            place = split(root_path(root))
+            place = root_path(root)
             dirty.append(place)
             if root.startswith("text/"):
                 self._texts.pop(root, None)
                 self._last_edits.pop(root, None)
             elif root in self._orders:
-                dirty += [(*place, key) for key in self._replay(root)]
+                dirty += [below(place, key) for key in self._replay(root)]
         for root, order in self._orders.items():
             container = root_path(root)
             for parent, name in rows:

@@ -40,8 +40,13 @@ Middleware = Callable[[MiddlewareAPI], Callable[[Dispatch], Dispatch]]
 def compose(api: MiddlewareAPI, middleware: Sequence[Middleware], last: Dispatch) -> Dispatch:
     """Chain middleware around ``last``; the first one sees an action first."""
     chain = last
-    for layer in reversed([each(api) for each in middleware]):
-        chain = layer(chain)
+    for each, layer in reversed([(each, each(api)) for each in middleware]):
+        chain = layer(chain) if callable(layer) else None
+        if not callable(chain):
+            raise TypeError(
+                f"{getattr(each, '__name__', each)!r} is no middleware: middleware(api) returns "
+                "layer(next), which returns handle(action)"
+            )
     return chain
 
 

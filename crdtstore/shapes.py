@@ -8,6 +8,7 @@ every replica will read, validated all the way down; ``row_base``, ``row_texts``
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ __all__ = [
     "TableShape",
     "TextShape",
     "check_key",
+    "check_no_more_fields",
     "check_number",
     "check_text",
     "checked",
@@ -273,8 +275,25 @@ def check_number(shape: CounterShape, value: Any, path: Path) -> Any:
     return value
 
 
+def check_no_more_fields(cls: type, value: Any, path: Path) -> None:
+    """Refuse an instance of a subclass of ``cls`` whose own fields would be dropped."""
+    if value.__dataclass_fields__ is not cls.__dataclass_fields__:  # type: ignore[attr-defined]
+        own = [
+            f.name
+            for f in dataclasses.fields(value)
+            if f.name not in {g.name for g in dataclasses.fields(cls)}
+        ]
+        if own:
+            raise StateValueError(
+                path,
+                f"expected {cls.__name__}, got its subclass {type(value).__name__}, whose fields "
+                f"{', '.join(own)} would be lost; declare the place with that class",
+            )
+
+
 def _field_reader(shape: RecordShape, value: Any, path: Path) -> Any:
     if shape.cls is not None and isinstance(value, shape.cls):
+        check_no_more_fields(shape.cls, value, path)
         return lambda name: getattr(value, name)
     if isinstance(value, Mapping):
         unknown = [key for key in value if key not in shape.fields]

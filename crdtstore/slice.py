@@ -102,6 +102,11 @@ class Slice(Generic[S]):
         """
         if function is None:
             return lambda f: self._add(name or f.__name__, f, prepare)
+        if not callable(function):
+            raise TypeError(
+                f"reducer takes a function, got {function!r:.80}; write @{self.name}.reducer, or "
+                f"@{self.name}.reducer(name=...)"
+            )
         return self._add(name or function.__name__, function, prepare)
 
     def add_case(
@@ -133,6 +138,8 @@ class Slice(Generic[S]):
         prepare: Callable[..., dict[str, Any]] | None = None,
     ) -> ActionCreator[..., Any]:
         kind = f"{self.name}/{name}"
+        if not callable(function):
+            raise TypeError(f"the reducer {kind!r} is no function: {function!r:.80}")
         if name in self.case_reducers:
             raise ShapeError(f"the slice {self.name!r} has a reducer named {name!r} already")
         if kind in self.cases:
@@ -187,9 +194,14 @@ def create_slice(
     made = Slice(name, initial_state, share_payloads=share_payloads)
     for reducer_name, reducer in (reducers or {}).items():
         if isinstance(reducer, Mapping):
-            made._add(reducer_name, reducer["reducer"], reducer.get("prepare"))
+            made._add(reducer_name, cast(Any, reducer.get("reducer")), reducer.get("prepare"))
         else:
             made._add(reducer_name, reducer)
+    if not isinstance(extra_reducers, Mapping | None):
+        raise TypeError(
+            "extra_reducers is a dict from actions to functions; where a builder would be, write "
+            f"@{name}.add_case(action) on the function"
+        )
     for action, function in (extra_reducers or {}).items():
         made._add_case(action, function)
     for selector_name, selector in (selectors or {}).items():

@@ -126,6 +126,7 @@ class Store:
             self._state = RootState({name: slot.state for name, slot in self._slots.items()})
             self._empty = not opened.records
             self._keeper = Housekeeper(self._lock, storage, self._slots, storage.durable_seq)
+            self._chain: Callable[[Any], Any] = _not_yet
             self._chain = compose(self, self._layers(middleware, extra_argument), self._dispatch)
         except BaseException:
             storage.close()
@@ -170,7 +171,12 @@ class Store:
 
     def __getitem__(self, of: Slice[S]) -> S:
         """Return the snapshot of a slice, typed: ``store[todos].items``."""
-        state: S = self._state[of.name]
+        try:
+            state: S = self._state[of.name]
+        except KeyError:
+            raise KeyError(
+                f"the store has no slice {of.name!r}; slices: {', '.join(self._slots)}"
+            ) from None
         return state
 
     @property
@@ -590,6 +596,13 @@ class Store:
         if recorded:
             with self._lock:
                 self._apply(recorded, Action(_PRELOADED))
+
+
+def _not_yet(action: Any) -> Any:
+    raise DispatchError(
+        "dispatch was called while the middleware is being set up, when not all of it would see "
+        f"the action {action!r:.80}; dispatch later"
+    )
 
 
 def _raise_interrupt(error: BaseException) -> None:

@@ -28,7 +28,7 @@ from crdtstore.cells import (
 )
 from crdtstore.changes import ABSENT, Add, Arrange, Change, Insert, Move, Path, Put, Remove, Splice
 from crdtstore.order import Occurrence, Order
-from crdtstore.paths import base36, below, list_root, split, text_root
+from crdtstore.paths import base36, below, list_root, text_root
 from crdtstore.persistent import SortedMap
 from crdtstore.shapes import (
     ListShape,
@@ -91,7 +91,7 @@ class Target(Protocol):
     def locate(self, path: Path) -> Located:
         """Find a place; ``KeyError`` if a row on the way is not there."""
 
-    def mark(self, path: tuple[str, ...]) -> None:
+    def mark(self, path: str) -> None:
         """Note that what is read at ``path`` changed."""
 
     def new_incarnation(self) -> str:
@@ -188,7 +188,7 @@ def _write_run(doc: Target, run: list[Any], now: int) -> None:
             for change in run:
                 _clear_row(doc, below(container, change.path[-1]), virtual=False)
             _delete_occurrences(doc, root, {change.path[-1] for change in run})
-        doc.mark(split(container))
+        doc.mark(container)
     else:
         rows = cast("TableShape", shape)
         for change in run:
@@ -197,7 +197,7 @@ def _write_run(doc: Target, run: list[Any], now: int) -> None:
             else:
                 _remove_row(doc, container, change.path[-1], default, now)
     for change in run:
-        doc.mark((*split(container), change.path[-1]))
+        doc.mark(below(container, change.path[-1]))
 
 
 def _stamp(doc: Target, places: list[Place], now: int) -> int:
@@ -245,7 +245,7 @@ def _put(doc: Target, change: Put, now: int) -> Located | None:
     if encoded is None and change.value is not None:
         encoded = shape.codec.encode(change.value, change.path)  # type: ignore[union-attr]
     _replace(doc, places, encoded, now)
-    doc.mark(split(places[0][0]))
+    doc.mark(places[0][0])
     return found if entry is None else None
 
 
@@ -259,7 +259,7 @@ def _add(doc: Target, change: Add, now: int) -> Located:
             amount = total(number(shape, cell[2]) or 0, [amount])  # type: ignore[arg-type]
     encoded = ANY.encode(amount, change.path)
     doc.put(path, (_stamp(doc, places, now), doc.writer, encoded, None))
-    doc.mark(split(path))
+    doc.mark(path)
     return found
 
 
@@ -277,7 +277,7 @@ def _splice(doc: Target, change: Splice, now: int) -> Located:
     if place[3] is ABSENT and chosen_hash(doc.cells.get(path, ())) is None:
         doc.put(path, (next_stamp(now, (), ()), doc.writer, name, None))
     doc.splice(text_root(path, name), change.at, len(change.deleted), change.inserted)
-    doc.mark(split(path))
+    doc.mark(path)
     return found
 
 
@@ -292,7 +292,7 @@ def _remove_entry(doc: Target, change: Remove, now: int) -> None:
         else:
             for place in entries:
                 _drop_all(doc, place[0])
-        doc.mark(split(entries[0][0]))
+        doc.mark(entries[0][0])
         return
 
 
@@ -389,8 +389,8 @@ def _move_elements(
         stamp = next_stamp(now, (), [*bases, *gone.get(key, ())])
         item = (key, bases[0][3] or "", stamp, doc.writer)
         doc.insert_occurrence(root, index + offset, item)
-        doc.mark((*split(container), key))
-    doc.mark(split(container))
+        doc.mark(below(container, key))
+    doc.mark(container)
 
 
 def _delete_occurrences(doc: Target, root: str, keys: set[str]) -> list[Occurrence]:
@@ -421,7 +421,7 @@ def _seed_list(doc: Target, shape: ListShape, path: str, default: Any, now: int)
         name = content_hash(shape.element, default)
         doc.plant(_list_genesis(shape, path, list_root(path, name), default))
     doc.put(path, (next_stamp(now, (), ()), doc.writer, name, None))
-    doc.mark(split(path))
+    doc.mark(path)
 
 
 def _list_genesis(shape: ListShape, path: str, root: str, default: Any) -> Genesis:

@@ -138,6 +138,24 @@ def test_a_middleware_that_raises_changes_nothing() -> None:
     assert store.state.counts.n == 0
 
 
+def test_dispatching_while_the_middleware_is_set_up_is_refused() -> None:
+    """Not all layers would see the action, as in Redux; reading is fine."""
+
+    def eager(api: MiddlewareAPI) -> Any:
+        assert api.get_state().counts.n == 0
+        api.dispatch(add())
+
+    with pytest.raises(DispatchError, match="dispatch was called while the middleware is being"):
+        opened(middleware=[eager])
+
+
+@pytest.mark.parametrize("wrong", [lambda api: None, lambda api: lambda proceed: None])
+def test_a_middleware_of_the_wrong_shape_is_refused_at_once(wrong: Any) -> None:
+    """Each of the three functions inside one another is asked for when the store is made."""
+    with pytest.raises(TypeError, match=r"'<lambda>' is no middleware: middleware\(api\)"):
+        opened(middleware=[wrong])
+
+
 # Plain thunks
 
 

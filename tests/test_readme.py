@@ -1,4 +1,4 @@
-"""Every Python example of README.md runs as pasted.
+"""Every Python example of README.md and of docs/ runs as pasted.
 
 The ``python`` blocks below one ``##`` heading are one script, run in order in a process and an
 empty folder of its own, with warnings as errors. A block after the comment
@@ -82,6 +82,20 @@ def test_the_readme_has_examples() -> None:
 def test_the_examples_of_a_section_run(section: str, tmp_path: Path) -> None:
     """What a reader pastes from README.md works."""
     done = run(SCRIPTS[section], tmp_path)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+PAGES = {
+    f"{page.name}: {section}": script
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for section, script in scripts(page.read_text("utf-8")).items()
+}
+
+
+@pytest.mark.parametrize("example", PAGES)
+def test_the_examples_of_the_docs_run(example: str, tmp_path: Path) -> None:
+    """What a reader pastes from docs/ works."""
+    done = run(PAGES[example], tmp_path)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 

@@ -46,6 +46,11 @@ class State:
     values: List[Any] = List([1, "a"])
 
 
+@dataclass
+class One:
+    row: Row = field(default_factory=Row)
+
+
 STATE: Any = create_slice(name="s", initial_state=State()).shape
 ROW = STATE.fields["rows"].element
 
@@ -120,6 +125,28 @@ def test_the_first_part_that_state_cannot_hold_is_named(row: Any, path: str) -> 
     """Validation goes all the way down, before anything is changed."""
     with pytest.raises(StateValueError, match=f"^{path}"):
         frozen(row)
+
+
+@dataclass
+class Longer(Row):
+    """A subclass with a field that rows have no place for."""
+
+    more: int = 0
+
+
+class Same(Row):
+    """A subclass without fields of its own."""
+
+
+def test_an_instance_of_a_subclass_with_more_fields_is_refused() -> None:
+    """Its own fields would be lost; a subclass that adds none is the class itself."""
+    with pytest.raises(
+        StateValueError, match="expected Row, got its subclass Longer, whose fields"
+    ):
+        frozen(Longer(more=1))
+    with pytest.raises(StateValueError, match=r"s\.row: .* whose fields more would be lost"):
+        create_slice(name="s", initial_state=One(Longer()))
+    assert frozen(Same("x")) == Row("x")
 
 
 @pytest.mark.parametrize(

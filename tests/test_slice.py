@@ -157,6 +157,22 @@ def test_extra_reducers_are_keyed_by_actions(key: Any) -> None:
         create_slice(name="s", initial_state=0, extra_reducers={key: lambda state, action: None})
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reducers": {"a": 5}}, "the reducer 's/a' is no function: 5"),
+        ({"reducers": {"a": {"prepare": dict}}}, "the reducer 's/a' is no function: None"),
+        ({"extra_reducers": lambda builder: builder}, r"write @s\.add_case\(action\)"),
+    ],
+)
+def test_wrong_arguments_say_what_to_write(options: Any, message: str) -> None:
+    """What is no function is refused when the slice is made."""
+    with pytest.raises(TypeError, match=message):
+        create_slice(name="s", initial_state=0, **options)
+    with pytest.raises(TypeError, match=r"got 'name'; write @counts\.reducer, or @counts\.reducer"):
+        counts().reducer("name")  # type: ignore[call-overload]
+
+
 def test_selectors_are_called_with_the_root_state() -> None:
     """``slice.selectors.name`` picks its slice out of the root state; ``unwrapped`` does not."""
     made = counts(selectors={"tenfold": lambda state, plus=0: state.n * 10 + plus})
@@ -177,6 +193,32 @@ def test_the_initial_state_is_a_snapshot() -> None:
         made.get_initial_state().last = "x"
     with configure_store([made]) as store:
         assert store.state.s == Count(last="start")
+
+
+@pytest.mark.parametrize(
+    ("initial", "reducer", "expected"),
+    [
+        (Counter(1), lambda n: n + 2, 3),
+        (Counter(1), lambda n: None, 1),
+        (Counter(1), lambda n: n, 1),
+        (0.5, lambda x: x * 2, 1.0),
+        ("a", lambda text: text + "b", "ab"),
+        (None, lambda _: {"user": [1]}, {"user": [1]}),
+        ((1, 2), lambda pair: (*pair, 3), (1, 2, 3)),
+    ],
+)
+def test_a_slice_of_one_value_is_changed_by_returning(
+    initial: Any, reducer: Any, expected: Any
+) -> None:
+    """A reducer of a number, str or other plain value returns the next one."""
+    made: Any = create_slice(name="s", initial_state=initial)
+    change = made.reducer(name="change")(reducer)
+    with configure_store([made]) as store, configure_store([made]) as peer:
+        store.dispatch(change())
+        peer.merge(store.deltas_since({}))
+        for each in (store, peer):
+            assert each.state.s == expected
+            assert type(each.state.s) is type(expected) or isinstance(expected, dict)
 
 
 def test_one_slice_can_be_in_many_stores() -> None:

@@ -213,6 +213,12 @@ def test_no_increment_of_many_threads_is_lost() -> None:
         assert heard == list(range(1, threads * each + 1))
 
 
+def test_a_slice_that_is_not_here_is_named() -> None:
+    """``store[other]`` says which slices there are."""
+    with opened() as store, pytest.raises(KeyError, match="no slice 'other'; slices: main, log"):
+        _ = store[create_slice(name="other", initial_state=0)]
+
+
 # Subscribing
 
 

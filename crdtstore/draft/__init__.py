@@ -72,7 +72,7 @@ def record(
         result = reducer(draft.view() if type(draft) is TextPlace else draft)
         if result is not None and result is not draft:
             _assign_result(scope, draft, result)
-        return _finish(scope, draft)
+        return _finish(scope, draft) if scope.lent else scope.finish()
     finally:
         scope.revoke()
 
@@ -98,7 +98,9 @@ def _assign_result(scope: Scope, draft: Any, result: Any) -> None:
 def _finish(scope: Scope, draft: Any) -> list[Change]:
     """Record what was done late to objects that had been put into the state; return all changes."""
     for path, lent in list(scope.lent.items()):
-        if isinstance(lent.shape, RecordShape) and not _edited(scope, path, lent):
+        if isinstance(lent.shape, RecordShape) and (
+            _untouched(lent.shape, lent.value, lent.then) or not _edited(scope, path, lent)
+        ):
             continue
         place = draft
         for segment in path:
@@ -109,6 +111,21 @@ def _finish(scope: Scope, draft: Any) -> list[Change]:
             if path in scope.lent:
                 _catch_up(scope, path, place)
     return scope.finish()
+
+
+def _untouched(shape: Any, value: Any, row: Any) -> bool:
+    """Tell at little cost that an object is still as it was; what takes longer to tell is not."""
+    kind = type(shape)
+    if kind is RegisterShape or kind is CounterShape:
+        return value is row or same(value, row)
+    if kind is TextShape:
+        return type(value) is str and value == row
+    if kind is RecordShape and isinstance(value, shape.cls or ()):
+        for name, field in shape.fields.items():
+            if not _untouched(field, getattr(value, name), read_field(row, name)):
+                return False
+        return True
+    return not value and not row
 
 
 def _edited(scope: Scope, path: Path, lent: Lent) -> bool:

@@ -24,6 +24,7 @@ from crdtstore.shapes import (
     RecordShape,
     RegisterShape,
     TextShape,
+    check_no_more_fields,
     check_number,
     freeze_element,
 )
@@ -301,6 +302,7 @@ def _assign_record(draft: RecordDraft, value: Any) -> None:
     scope, shape, path, *_ = draft._crdt
     where = (scope.root, *path)
     if shape.cls is not None and isinstance(value, shape.cls):
+        check_no_more_fields(shape.cls, value, where)
         fields: dict[str, Any] = {name: getattr(value, name) for name in shape.fields}
     elif isinstance(value, Mapping):
         fields = {name: value[name] for name in value}

@@ -27,6 +27,10 @@ THAWED = frozenset({FrozenList, FrozenDict, tuple})
 """The types of register values that are given out as mutable copies."""
 
 
+_NOTHING: dict[Path, Any] = {}
+"""Most reducers neither borrow nor lend, so scopes start with this and not with a dict each."""
+
+
 class Lent(NamedTuple):
     """An object that was put into the state and may still be edited from outside of it.
 
@@ -74,10 +78,10 @@ class Scope:
         self.changes: list[Change] = []
         self.detached: list[Scope] | None = None
         self.lending = True
-        self.lent: dict[Path, Lent] = {}
+        self.lent: dict[Path, Lent] = _NOTHING
         self.revoked = False
         self.root = root
-        self.thawed: dict[Path, tuple[Any, Any, Callable[[Any], Any]]] = {}
+        self.thawed: dict[Path, tuple[Any, Any, Callable[[Any], Any]]] = _NOTHING
         self.token = token
         self._deepest = 0
 
@@ -113,6 +117,8 @@ class Scope:
 
     def alias(self, path: Path, value: Any, copy: Any, assign: Callable[[Any], Any]) -> None:
         """Let ``copy`` stand for a register's ``value`` until it is written back at the end."""
+        if self.thawed is _NOTHING:
+            self.thawed = {}
         self.thawed[path] = (value, copy, assign)
         self._deepest = max(self._deepest, len(path))
 
@@ -129,6 +135,8 @@ class Scope:
     def lend(self, path: Path, lent: Lent) -> None:
         """Follow an object that was put into the state at ``path``."""
         if self.lending:
+            if self.lent is _NOTHING:
+                self.lent = {}
             self.lent[path] = lent
             self._deepest = max(self._deepest, len(path))
 
@@ -162,7 +170,7 @@ class Scope:
     def finish(self) -> list[Change]:
         """Write edited copies back and return the changes, coalesced."""
         if self.thawed:
-            thawed, self.thawed = self.thawed, {}
+            thawed, self.thawed = self.thawed, _NOTHING
             for before, copy, assign in thawed.values():
                 if not same(before, copy):
                     assign(copy)

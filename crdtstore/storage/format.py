@@ -80,11 +80,14 @@ UNREADABLE = (sqlite3.Error, MemoryError, UnicodeDecodeError)
 
 ALL = (-(1 << 63), (1 << 63) - 1)
 
+_BLAKE2B = blake2b(digest_size=8)
+
 
 def checksum(seq: int, name: bytes, first: bytes, second: bytes) -> bytes:
     """8 bytes over everything that a row says; the lengths keep its parts apart."""
-    head = b"%d %d %d " % (seq, len(name), len(first))
-    return blake2b(head + name + first + second, digest_size=8).digest()
+    hashed = _BLAKE2B.copy()  # in half the time that making a new one takes
+    hashed.update(b"%d %d %d %b%b%b" % (seq, len(name), len(first), name, first, second))
+    return hashed.digest()
 
 
 def connect(path: str, mode: str) -> sqlite3.Connection:
