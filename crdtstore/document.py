@@ -41,10 +41,10 @@ from crdtstore.paths import (
 )
 from crdtstore.persistent import Vector
 from crdtstore.shapes import ListShape, MapShape, RecordShape, SetShape, Shape
-from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, patch, patch_value, read
+from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, is_value, patch, patch_value, read
 from crdtstore.updates import Known, Update, read_state_vector, read_update, write_state_vector
 from crdtstore.values import canonical
-from crdtstore.writing import Genesis, Located, locate, write
+from crdtstore.writing import Genesis, Located, fixed, locate, write
 
 __all__ = ["Broken", "Document", "Merge", "new_client_id"]
 
@@ -61,6 +61,10 @@ class Merge(NamedTuple):
 
     changed: bool
     missing: bool
+
+
+_CHANGED, _UNCHANGED = Merge(changed=True, missing=False), Merge(changed=False, missing=False)
+_LACKING = Merge(changed=False, missing=True)
 
 
 class _Box:
@@ -122,8 +126,8 @@ class Document:
         self._orders: dict[str, Order] = {}
         self._array_handles: dict[str, Any] = {}
         self._lists: dict[str, ListShape] = dict(_lists(shape, ""))
-        self._top = Located(shape, ROOT, shape.default, None, ())
-        self._located: dict[Path, Located] = {(): self._top}
+        top = Located(shape, ROOT, shape.default, None, ())
+        self._fixed: dict[Path, Located] = {place.path: place for place in fixed(top)}
         self._txn: Any = None
         self._pieces: list[bytes] = []
         self._steps = 0
@@ -187,8 +191,7 @@ class Document:
         box = self._box
         box.update = b""
         self._wrote = False
-        dirty = self._dirty
-        dirty.clear()
+        self._dirty.clear()
         self._pieces.clear()
         self._steps = 0
         self._txn = self._raw.create_transaction()
@@ -206,11 +209,7 @@ class Document:
             txn.drop()
         for order in self._orders.values():
             order.settle()
-        if value is not None and len(dirty) == 1:
-            shape, places, default, _, path = value
-            self.state = patch_value(self.state, path, shape, places, default, self)
-        else:
-            self._patch()
+        self._patch(value)
         return merge_updates(*self._pieces, box.update) if self._pieces else box.update
 
     def _step(self) -> None:
@@ -225,19 +224,24 @@ class Document:
         self._box.update = b""
         self._txn = self._raw.create_transaction()
 
-    def _patch(self) -> None:
-        """Read again what changed in the last transaction."""
-        dirty = [split(path) for path in self._dirty]
-        self.state = patch(self.shape, self.state, ROOT, self._default, dirty, 0, self)
+    def _patch(self, value: Located | None = None) -> None:
+        """Read again what changed in the last transaction, which may have been one ``value``."""
+        dirty = self._dirty
+        if len(dirty) == 1:
+            value = value or self._fixed.get(split(dirty[0]))
+            if value is not None and is_value(value.shape):
+                shape, places, default, _, path = value
+                self.state = patch_value(self.state, path, shape, places, default, self)
+                return
+        paths = [split(path) for path in dirty]
+        self.state = patch(self.shape, self.state, ROOT, self._default, paths, 0, self)
 
     def locate(self, path: Path) -> Located:
         """Find a place; ``KeyError`` if a row on the way is not there."""
-        found = self._located.get(path)
+        found = self._fixed.get(path)
         if found is None:
-            start = self._located.get(path[:1], self._top)
-            found, fixed = locate(start, path, self._index.cells)
-            if fixed:
-                self._located[path] = found
+            start = self._fixed.get(path[:1]) or self._fixed[()]
+            found = locate(start, path, self.cells)
         return found
 
     def under(self, path: str) -> tuple[str, ...]:
@@ -365,9 +369,9 @@ class Document:
         if update is None:
             update = self.inspect(delta)
         if update.missing:
-            return Merge(changed=False, missing=True)
+            return _LACKING
         if not (update.new or repair):
-            return Merge(changed=False, missing=False)
+            return _UNCHANGED
         held = self.digest() if repair else b""
         self._dirty.clear()
         self._box.cells.clear()
@@ -379,7 +383,7 @@ class Document:
         self._know().add(update)
         self._absorb(update.roots)
         self._patch()
-        return Merge(changed=update.new or self.digest() != held, missing=False)
+        return _CHANGED if update.new or self.digest() != held else _UNCHANGED
 
     def inspect(self, delta: bytes) -> Update:
         """Read a delta strictly, without applying it; ``UpdateError`` as for ``merge``."""

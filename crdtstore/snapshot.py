@@ -59,6 +59,7 @@ __all__ = [
     "chosen_hash",
     "conflicts",
     "entry_conflicts",
+    "is_value",
     "kept",
     "list_hash",
     "patch",
@@ -296,6 +297,11 @@ _VALUE_READERS: dict[type, Callable[..., Any]] = {
 
 
 # Only what changed
+
+
+def is_value(shape: Shape) -> bool:
+    """Tell whether a shape is that of a register, counter or text."""
+    return type(shape) in _VALUE_READERS
 
 
 def patch_value(

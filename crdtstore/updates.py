@@ -302,7 +302,7 @@ class _Reader:
             tuple(ranges),
             tuple(runs),
             tuple(deletions),
-            tuple(sorted(self.missing.items())),
+            tuple(sorted(self.missing.items())) if self.missing else (),
             new,
             frozenset(roots),
             tuple(pairs),

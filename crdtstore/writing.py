@@ -10,7 +10,7 @@ Rule numbers refer to docs/cell-model.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -46,7 +46,7 @@ from crdtstore.snapshot import chosen_hash, list_hash, row_places, text_hash
 from crdtstore.values import ANY, canonical
 from crdtstore.views import read_field
 
-__all__ = ["Genesis", "Located", "Target", "locate", "write"]
+__all__ = ["Genesis", "Located", "Target", "fixed", "locate", "write"]
 
 
 class Genesis(NamedTuple):
@@ -119,14 +119,22 @@ class Target(Protocol):
         """Write a default's content, unless it is there."""
 
 
-def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Located, bool]:
-    """Find the place at ``path``, and tell whether that is the same for ever (no rows on the way).
+def fixed(place: Located) -> Iterator[Located]:
+    """Yield ``place`` and all places below it that stay what they are: no row is on the way."""
+    yield place
+    shape, places, default, _, path = place
+    if isinstance(shape, RecordShape):
+        for name, field in shape.fields.items():
+            shown = read_field(default, name)
+            yield from fixed(Located(field, child(places, name), shown, None, (*path, name)))
 
-    ``start`` is a place on the way there. Raises ``KeyError`` naming the first segment that is not
-    there.
+
+def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> Located:
+    """Find the place at ``path``; ``start`` is a place on the way there.
+
+    Raises ``KeyError`` naming the first segment that is not there.
     """
     shape, places, default, _, known = start
-    fixed = True
     for depth in range(len(known), len(path)):
         segment = path[depth]
         if isinstance(shape, RecordShape):
@@ -136,7 +144,6 @@ def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Loca
             default = read_field(default, segment)
             shape = shape.fields[segment]
         elif isinstance(shape, (TableShape, ListShape)):
-            fixed = False
             defaults = default._rows if isinstance(shape, TableShape) else SortedMap.EMPTY
             row = row_places(shape, places[0][0], segment, defaults, cells)
             if row is None:
@@ -144,10 +151,10 @@ def locate(start: Located, path: Path, cells: Mapping[str, Cells]) -> tuple[Loca
             places, default = row
             shape = shape.element
         elif isinstance(shape, (MapShape, SetShape)) and depth == len(path) - 1:
-            return Located(shape, child(places, segment), default, segment, path), False
+            return Located(shape, child(places, segment), default, segment, path)
         else:
             raise KeyError(segment)
-    return Located(shape, places, default, None, path), fixed
+    return Located(shape, places, default, None, path)
 
 
 def write(doc: Target, changes: Sequence[Change], now: int) -> Located | None:
