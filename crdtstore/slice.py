@@ -21,7 +21,6 @@ __all__ = ["Slice", "create_slice"]
 S = TypeVar("S")
 P = ParamSpec("P")
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
 
 Case = Callable[[Any, Action[Any]], Any]
 _NAME = re.compile(r"[^\W\d]\w*")

@@ -9,7 +9,7 @@ tests, is that the patched snapshot always equals a full ``read``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 from crdtstore.cells import (
     Cell,
@@ -54,7 +54,6 @@ from crdtstore.views import (
 
 __all__ = [
     "ROOT",
-    "Conflict",
     "Source",
     "chosen_hash",
     "conflicts",
@@ -93,14 +92,6 @@ class Source(Protocol):
 
     def shown(self, root: str) -> Vector:
         """Return those keys in order."""
-
-
-class Conflict(NamedTuple):
-    """One of several concurrent values of a place, newest first; the first is what is shown."""
-
-    value: Any
-    replica: str
-    at: int
 
 
 # The whole state

@@ -708,7 +708,6 @@ def configure_store(
         storage = MemoryStorage()
     elif isinstance(storage, (str, os.PathLike)):
         storage = SqliteStorage(storage, durability=durability)  # type: ignore[arg-type]
-    options: dict[str, Any] = {} if token is None else {"token": token}
     store = Store(
         listed,
         storage=storage,
@@ -716,7 +715,7 @@ def configure_store(
         extra_argument=extra_argument,
         notify=notify,
         clock=clock,
-        token=options.get("token", _random_token),
+        token=_random_token if token is None else token,
     )
     if preloaded_state:
         try:

@@ -71,7 +71,7 @@ class Link(asyncio.Protocol):
         self._scheduled = False
         self._writable = True
         self._reading = True
-        self._bytes_in = self._bytes_out = self._frames_in = self._drops = 0
+        self._bytes_in = self._bytes_out = self._frames_in = 0
 
     # ---- what the mesh asks ----
 
