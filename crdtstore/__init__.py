@@ -1,6 +1,7 @@
 """Redux Toolkit for Python, without a centre: slices backed by CRDT documents."""
 
 from crdtstore.actions import Action, ActionCreator, create_action
+from crdtstore.configure import configure_store
 from crdtstore.draft import current, original
 from crdtstore.errors import (
     ClosedError,
@@ -35,7 +36,7 @@ from crdtstore.middleware import Middleware, MiddlewareAPI
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
 from crdtstore.slice import Slice, create_slice
 from crdtstore.state import RootState
-from crdtstore.store import Store, configure_store
+from crdtstore.store import Store
 from crdtstore.values import to_plain
 from crdtstore.waitable import Waitable
 

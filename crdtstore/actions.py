@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast, get_origin, overload
 
@@ -27,7 +27,7 @@ else:
 
 P = ParamSpec("P")
 
-__all__ = ["Action", "ActionCreator", "Payload", "create_action", "prepared"]
+__all__ = ["Action", "ActionCreator", "Payload", "action_of", "create_action", "prepared"]
 
 
 class Action(Generic[T]):
@@ -69,6 +69,27 @@ class Action(Generic[T]):
             if value is not None
         )
         return f"Action({self.type!r}, {self.payload!r}{extra})"
+
+
+def action_of(action: Any) -> Action[Any]:
+    """Return ``action``, made of a mapping with a ``type`` if it is one.
+
+    Raises ``DispatchError`` for anything else, and says what may have been meant.
+    """
+    if isinstance(action, Action):
+        return action
+    if isinstance(action, Mapping) and isinstance(action.get("type"), str):
+        return Action(
+            action["type"], action.get("payload"), action.get("meta"), action.get("error")
+        )
+    hint = ""
+    if callable(action):
+        name = getattr(action, "__name__", None) or getattr(action, "type", "it")
+        hint = f"; did you forget to call {name}()?"
+    raise DispatchError(
+        "dispatch takes an action (what an action creator returns) or a thunk, got "
+        f"{type(action).__name__}: {action!r:.80}{hint}"
+    )
 
 
 _POSITIONAL = inspect.Parameter.POSITIONAL_ONLY

@@ -65,7 +65,9 @@ class Housekeeper:
 
     def compact(self) -> Future[None]:
         """Compact every slice that can be."""
-        return self._start([name for name, slot in self._slots.items() if not slot.held])
+        with self._lock:
+            names = [name for name, slot in self._slots.items() if not slot.held]
+        return self._start(names)
 
     def _start(self, names: list[str]) -> Future[None]:
         done: Future[None] = Future()

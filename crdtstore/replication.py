@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from crdtstore.state import RootState
+
 __all__ = ["ActionInfo", "Commit", "Conflict", "Merged"]
+
+_NOTHING = RootState({})
 
 
 class ActionInfo(NamedTuple):
@@ -28,7 +32,8 @@ class Commit(NamedTuple):
     """One step of a store's history: ``{slice: delta}``, in the order of ``seq``.
 
     ``origin`` is what was passed to ``merge``, and ``None`` for local work; ``at`` is this store's
-    clock in ms.
+    clock in ms. ``local`` tells this store's own dispatches from what it merged; ``state`` and
+    ``previous`` are the root state after and before.
     """
 
     seq: int
@@ -36,6 +41,9 @@ class Commit(NamedTuple):
     info: ActionInfo | None
     origin: Any
     at: int
+    local: bool = True
+    state: RootState = _NOTHING
+    previous: RootState = _NOTHING
 
 
 class Merged(NamedTuple):

@@ -1,83 +1,121 @@
-"""Slices: a name, an initial state, and the reducers that change it.
+"""Slices: a name, an initial state, the reducers that change it and the selectors that read it.
 
-``create_slice`` compiles the initial state into a shape and collects reducers, from a dict as in
-Redux Toolkit or by the ``@slice.reducer`` decorator, which turns the function into its action
-creator. A slice holds no state; stores do.
+``create_slice`` collects them from dicts as in Redux Toolkit, or decorators do, which turn a
+reducer into its action creator. A slice holds no state; stores do, at its ``reducer_path``, which
+is also the name that peers know it by. What was defined for a slice can be defined again under
+another name, so one slice has as many instances as a program needs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+import weakref
+from collections.abc import Callable, Mapping
+from functools import update_wrapper
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
-from crdtstore.actions import Action, ActionCreator, Payload, prepared
-from crdtstore.declare import compile_state
+from crdtstore.actions import Action, ActionCreator, Payload, create_action, prepared
+from crdtstore.cases import Cases, Matchable, adapted
 from crdtstore.errors import ShapeError
+from crdtstore.namespace import Namespace
+from crdtstore.reducers import Initial, Reducer, reduced
 from crdtstore.shapes import Shape, describe
 
-__all__ = ["Slice", "create_slice"]
+__all__ = ["Slice", "SliceSelector", "create_slice", "reset_all"]
 
 S = TypeVar("S")
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
-Case = Callable[[Any, Action[Any]], Any]
+reset_all: ActionCreator[..., Any] = create_action("@@crdtstore/reset_all")
+"""Dispatched, it returns every slice of the store to its initial state."""
+
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
-class _Actions:
-    """The action creators of a slice, by reducer name."""
+class SliceSelector(Generic[S, P, R]):
+    """A selector of a slice: takes the root state, and hands on what its slice holds.
 
-    def __init__(self, creators: Mapping[str, ActionCreator[..., Any]]) -> None:
-        self._creators = creators
+    ``unwrapped`` is the function as it was given, which takes the slice's own state.
+    """
 
-    def __getattr__(self, name: str) -> ActionCreator[..., Any]:
-        try:
-            return self._creators[name]
-        except KeyError:
-            raise AttributeError(
-                f"no reducer named {name!r}; reducers: {', '.join(self._creators) or 'none'}"
-            ) from None
+    def __init__(self, of: Slice[S], function: Callable[Concatenate[S, P], R]) -> None:
+        update_wrapper(self, function)
+        self._of = of
+        self.unwrapped = function
 
-    def __getitem__(self, name: str) -> ActionCreator[..., Any]:
-        return self._creators[name]
+    def __call__(self, root_state: Any, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.unwrapped(self._of.select_slice(root_state), *args, **kwargs)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._creators)
+    def __repr__(self) -> str:
+        return f"<selector {getattr(self.unwrapped, '__name__', '?')} of {self._of!r}>"
 
-    def __len__(self) -> int:
-        return len(self._creators)
 
-    def __dir__(self) -> list[str]:
-        return sorted(self._creators)
+class CaseDecorator(Protocol[S, T]):
+    """A decorator of a case reducer, which takes ``(state, action)``, or only the state."""
+
+    @overload
+    def __call__(self, function: Callable[[S, Action[T]], R], /) -> Callable[[S, Action[T]], R]: ...
+    @overload
+    def __call__(self, function: Callable[[S], R], /) -> Callable[[S], R]: ...
 
 
 class Slice(Generic[S]):
     """One named part of the state; ``S`` is the class of its state.
 
-    ``actions`` holds the action creators, ``case_reducers`` the reducer functions, by name;
-    ``selectors`` the selectors, to be called with the store's root state.
+    ``actions`` holds the action creators, ``case_reducers`` the reducer functions, ``selectors``
+    the selectors, all by name; ``reset`` creates the action that brings the initial state back.
     """
 
-    revision: ClassVar[int] = 0
-    """Counts the reducers added to any slice, so that stores notice new ones."""
-
-    def __init__(self, name: str, initial_state: S, *, share_payloads: bool = False) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+    def __init__(
+        self,
+        name: str,
+        initial_state: S | Callable[[], S],
+        *,
+        reducer_path: str | None = None,
+        share_payloads: bool = False,
+    ) -> None:
+        path = name if reducer_path is None else reducer_path
+        if not isinstance(name, str) or not name or (reducer_path is None and not _is_name(name)):
             raise ShapeError(
-                "a slice's name is an identifier, as it names an attribute of store.state; "
-                f"got {name!r}"
+                "a slice's name is an identifier, as it names an attribute of store.state (or pass "
+                f"reducer_path= for that one); got {name!r}"
+            )
+        if not _is_name(path):
+            raise ShapeError(
+                "reducer_path is an identifier, as it names an attribute of store.state; "
+                f"got {path!r}"
             )
         self.name = name
-        self.initial_state = initial_state
-        self.shape: Shape = compile_state(name, initial_state)
-        self.case_reducers: dict[str, Callable[..., Any]] = {}
-        self.cases: dict[str, Case] = {}
+        self.reducer_path: str = path
+        self.initial: Initial[S] = Initial(path, initial_state)
+        self.cases: Cases[S] = Cases(f"the slice {name!r}")
+        self.case_reducers: dict[str, Any] = {}
         self.share_payloads = share_payloads
         self._creators: dict[str, ActionCreator[..., Any]] = {}
-        self.actions = _Actions(self._creators)
-        self.selectors: dict[str, Callable[..., Any]] = {}
+        self.actions = Namespace("reducer", self._creators)
+        self._selectors: dict[str, SliceSelector[S, ..., Any]] = {}
+        self.selectors = Namespace("selector", self._selectors)
+        self.reset: ActionCreator[[], None] = ActionCreator(f"{name}/@@reset", _no_payload)
+        self._recipes: list[Callable[[Slice[S]], Any]] = []
+        self._instances: weakref.WeakSet[Slice[S]] = weakref.WeakSet()
+        for kind in (self.reset.type, reset_all.type):
+            self.cases.builtin[kind] = lambda state, action: self.shape.default
+
+    @classmethod
+    def around(cls, name: str, reducer: Reducer[S]) -> Slice[S]:
+        """Return a slice called ``name`` whose cases are those of ``reducer``."""
+        made = cls(name, reducer.initial.given)
+        made._define(lambda of: of.cases.take(reducer.cases))
+        return made
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the state; a lazy initial state is asked for when it is first needed."""
+        return self.initial.shape
+
+    # Reducers
 
     @overload
     def reducer(self, function: Callable[[S, Action[T]], Any]) -> ActionCreator[[T], T]: ...
@@ -85,14 +123,18 @@ class Slice(Generic[S]):
     def reducer(self, function: Callable[Concatenate[S, P], Any]) -> ActionCreator[P, Any]: ...
     @overload
     def reducer(
-        self, *, name: str | None = None, prepare: Callable[..., dict[str, Any]] | None = None
-    ) -> Callable[[Callable[..., Any]], ActionCreator[..., Any]]: ...
+        self, *, name: str | None = None, prepare: Callable[P, Mapping[str, Any]]
+    ) -> Callable[[Callable[[S, Action[Any]], Any]], ActionCreator[P, Any]]: ...
+    @overload
+    def reducer(
+        self, *, name: str | None = None, prepare: None = None
+    ) -> Callable[[Callable[Concatenate[S, P], Any]], ActionCreator[P, Any]]: ...
     def reducer(
         self,
         function: Callable[..., Any] | None = None,
         *,
         name: str | None = None,
-        prepare: Callable[..., dict[str, Any]] | None = None,
+        prepare: Callable[..., Mapping[str, Any]] | None = None,
     ) -> Any:
         """Add a reducer and return its action creator.
 
@@ -108,110 +150,256 @@ class Slice(Generic[S]):
             )
         return self._add(name or function.__name__, function, prepare)
 
-    def add_case(
-        self, action: ActionCreator[..., Any] | str
-    ) -> Callable[[Callable[[S, Action[Any]], Any]], Callable[[S, Action[Any]], Any]]:
+    def _add(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        prepare: Callable[..., Mapping[str, Any]] | None = None,
+    ) -> ActionCreator[..., Any]:
+        return self._define(lambda of: of._add_reducer(name, function, prepare))
+
+    def _add_reducer(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        prepare: Callable[..., Mapping[str, Any]] | None,
+    ) -> ActionCreator[..., Any]:
+        kind = f"{self.name}/{name}"
+        if not callable(function):
+            raise TypeError(f"the reducer {kind!r} is no function: {function!r:.80}")
+        self._check_new(name)
+        if prepare is not None:
+            creator = ActionCreator[..., Any](kind, prepared(kind, prepare), prepare)
+            case = adapted(function, f"the reducer {kind!r}")
+        else:
+            payload = Payload(function, kind)
+            creator = ActionCreator(kind, payload.pack, function, payload.signature)
+            case = payload.case(function)
+        self.cases.own(kind, case)
+        self.case_reducers[name] = function
+        self._creators[name] = creator
+        return creator
+
+    def _check_new(self, name: str) -> None:
+        if name in self.case_reducers:
+            raise ShapeError(f"the slice {self.name!r} has a reducer named {name!r} already")
+
+    @overload
+    def add_case(self, action: ActionCreator[..., T]) -> CaseDecorator[S, T]: ...
+    @overload
+    def add_case(self, action: Matchable | str) -> CaseDecorator[S, Any]: ...
+    def add_case(self, action: Matchable | str) -> CaseDecorator[S, Any]:
         """Return a decorator: run this reducer for another slice's action (``extra_reducers``).
 
-        The reducer takes ``(state, action)``, the whole action.
+        The reducer takes ``(state, action)``, the whole action, or only the state.
         """
+        return self._decorator(lambda cases, function: cases.add_case(action, function))
 
-        def decorate(function: Callable[[S, Action[Any]], Any]) -> Callable[[S, Action[Any]], Any]:
-            self._add_case(action, function)
+    def add_matcher(self, matcher: Matchable | Callable[[Any], Any]) -> CaseDecorator[S, Any]:
+        """Return a decorator: run this reducer for every action that ``matcher`` says yes to."""
+        return self._decorator(lambda cases, function: cases.add_matcher(matcher, function))
+
+    @overload
+    def add_default_case(
+        self, function: Callable[[S, Action[Any]], R]
+    ) -> Callable[[S, Action[Any]], R]: ...
+    @overload
+    def add_default_case(self, function: Callable[[S], R]) -> Callable[[S], R]: ...
+    def add_default_case(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Run this reducer for actions that nothing else of the slice answers."""
+        return self._decorator(lambda cases, f: cases.add_default_case(f))(function)
+
+    def _decorator(self, add: Callable[[Cases[S], Any], Any]) -> CaseDecorator[S, Any]:
+        def decorate(function: Any) -> Any:
+            self._define(lambda of: add(of.cases, function))
             return function
 
         return decorate
+
+    # Selectors
+
+    def selector(self, function: Callable[Concatenate[S, P], R]) -> SliceSelector[S, P, R]:
+        """Add a selector, a function of the slice's state; return it as one of the root state."""
+        name = getattr(function, "__name__", "select")
+        return cast("SliceSelector[S, P, R]", self._add_selector(name, function))
+
+    def _add_selector(self, name: str, function: Callable[..., Any]) -> SliceSelector[S, ..., Any]:
+        if not callable(function):
+            raise TypeError(f"the selector {name!r} of {self!r} is no function: {function!r:.80}")
+        if name in self._selectors:
+            raise ShapeError(f"the slice {self.name!r} has a selector named {name!r} already")
+
+        def recipe(of: Slice[S]) -> SliceSelector[S, ..., Any]:
+            made = of._selectors[name] = SliceSelector(of, function)
+            return made
+
+        return self._define(recipe)
+
+    def select_slice(self, root_state: Any) -> S:
+        """Return what the root state holds of this slice."""
+        path = self.reducer_path
+        if isinstance(root_state, dict) and path in root_state:
+            return cast(S, root_state[path])
+        return cast(S, getattr(root_state, path))
+
+    def get_selectors(
+        self, select_state: Callable[[Any], S] | None = None
+    ) -> Namespace[Callable[..., Any]]:
+        """Return the selectors as functions of something else than the root state.
+
+        They take what ``select_state`` finds the slice's state in; without it, that state itself.
+        """
+        chosen = {name: made.unwrapped for name, made in self._selectors.items()}
+        if select_state is None:
+            return Namespace("selector", chosen)
+        return Namespace(
+            "selector", {name: _behind(select_state, made) for name, made in chosen.items()}
+        )
+
+    # The whole
 
     def get_initial_state(self) -> S:
         """Return the state that a fresh store starts with, as a snapshot."""
         return cast(S, self.shape.default)
 
+    def reduce(self, state: S | None, action: Action[Any]) -> S:
+        """Return the state after ``action``, without a store; ``None`` is the initial state.
+
+        Made for testing reducers: nothing is replicated, and the state may be plain data.
+        """
+        return cast(S, reduced(self.shape, self.cases, self.reducer_path, state, action))
+
     def schema(self) -> dict[str, str]:
         """Return the kind of every place of the state, by path pattern."""
         return dict(describe(self.shape))
 
-    def _add(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        prepare: Callable[..., dict[str, Any]] | None = None,
-    ) -> ActionCreator[..., Any]:
-        kind = f"{self.name}/{name}"
-        if not callable(function):
-            raise TypeError(f"the reducer {kind!r} is no function: {function!r:.80}")
-        if name in self.case_reducers:
-            raise ShapeError(f"the slice {self.name!r} has a reducer named {name!r} already")
-        if kind in self.cases:
-            raise ShapeError(f"the slice {self.name!r} has a reducer for {kind!r} already")
-        if prepare is not None:
-            creator = ActionCreator[..., Any](kind, prepared(kind, prepare), prepare)
-            case: Case = function
-        else:
-            payload = Payload(function, kind)
-            creator = ActionCreator(kind, payload.pack, function, payload.signature)
-            case = payload.case(function)
-        self.case_reducers[name] = function
-        self._creators[name] = creator
-        self.cases[kind] = case
-        Slice.revision += 1
-        return creator
+    def instance(self, name: str, *, reducer_path: str | None = None) -> Slice[S]:
+        """Return another slice with the same initial state, reducers, thunks and selectors.
 
-    def _add_case(self, action: ActionCreator[..., Any] | str, function: Case) -> None:
-        kind = action if isinstance(action, str) else getattr(action, "type", None)
-        if not isinstance(kind, str):
-            raise TypeError(
-                f"extra reducers of {self.name!r} are keyed by an action creator or an action "
-                f"type, got {action!r:.80}"
-            )
-        if kind in self.cases:
-            raise ShapeError(f"the slice {self.name!r} has a reducer for {kind!r} already")
-        self.cases[kind] = function
-        Slice.revision += 1
+        Its actions are ``"name/reducer"``, so the two answer each to its own; what is added to this
+        slice later, the instance gets too.
+        """
+        made = Slice(
+            name,
+            self.initial.given,
+            reducer_path=reducer_path,
+            share_payloads=self.share_payloads,
+        )
+        for recipe in self._recipes:
+            made._define(recipe)
+        self._instances.add(made)
+        return made
+
+    def inject_into(
+        self, target: Any, *, reducer_path: str | None = None, override_existing: bool = False
+    ) -> Slice[S]:
+        """Add this slice to a store or to ``combine_slices``; return the slice that is there now.
+
+        With ``reducer_path`` it goes to another place, as a slice that shares its actions.
+        """
+        injected = self
+        if reducer_path is not None and reducer_path != self.reducer_path:
+            injected = self.instance(self.name, reducer_path=reducer_path)
+        target.inject(injected, override_existing=override_existing)
+        return injected
+
+    def _define(self, recipe: Callable[[Slice[S]], R]) -> R:
+        """Do something to this slice, and to all its instances, now and later."""
+        made = recipe(self)
+        self._recipes.append(recipe)
+        for each in tuple(self._instances):
+            each._define(recipe)
+        return made
 
     def __repr__(self) -> str:
-        return f"<slice {self.name}>"
+        at = "" if self.name == self.reducer_path else f" at {self.reducer_path}"
+        return f"<slice {self.name}{at}>"
 
 
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def _no_payload(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if args or kwargs:
+        raise TypeError("reset takes no payload")
+
+
+def _behind(select_state: Callable[[Any], Any], function: Callable[..., Any]) -> Any:
+    def select(state: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(select_state(state), *args, **kwargs)
+
+    return update_wrapper(select, function)
+
+
+@overload
+def create_slice(
+    *,
+    name: str,
+    initial_state: Callable[[], S],
+    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]]
+    | Callable[[Cases[S]], Any]
+    | None = None,
+    selectors: Mapping[str, Callable[..., Any]] | None = None,
+    reducer_path: str | None = None,
+    share_payloads: bool = False,
+) -> Slice[S]: ...
+@overload
 def create_slice(
     *,
     name: str,
     initial_state: S,
-    reducers: Mapping[str, Callable[..., Any] | Mapping[str, Callable[..., Any]]] | None = None,
-    extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]] | None = None,
+    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]]
+    | Callable[[Cases[S]], Any]
+    | None = None,
     selectors: Mapping[str, Callable[..., Any]] | None = None,
+    reducer_path: str | None = None,
     share_payloads: bool = False,
-) -> Slice[S]:
+) -> Slice[S]: ...
+def create_slice(
+    *,
+    name: str,
+    initial_state: Any,
+    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    extra_reducers: Mapping[Any, Callable[[Any, Action[Any]], Any]]
+    | Callable[[Cases[S]], Any]
+    | None = None,
+    selectors: Mapping[str, Callable[..., Any]] | None = None,
+    reducer_path: str | None = None,
+    share_payloads: bool = False,
+) -> Slice[Any]:
     """Create a slice.
 
     ``initial_state`` is an instance of an ordinary dataclass (or a plain dict, a kind, or a plain
-    value). ``reducers`` maps names to functions, or to ``{"reducer": …, "prepare": …}``;
-    ``extra_reducers`` maps action types or creators to ``(state, action)`` functions; ``selectors``
-    maps names to functions of the slice's state. With ``share_payloads`` peers see what an action
-    carried and not only its type (deltas carry the state either way). Raises ``ShapeError`` or
-    ``StateValueError`` for an initial state that cannot be replicated.
+    value), or a function that makes it when it is first needed. ``reducers`` maps names to
+    functions, or to ``{"reducer": …, "prepare": …}``; ``extra_reducers`` maps action types or
+    creators to ``(state, action)`` functions, or is a function of a builder with ``add_case``,
+    ``add_async_thunk``, ``add_matcher`` and ``add_default_case``; ``selectors`` maps names to
+    functions of the slice's state. ``reducer_path`` is where the state lives, if not at ``name``.
+    With ``share_payloads`` peers see what an action carried and not only its type (deltas carry the
+    state either way). Raises ``ShapeError`` or ``StateValueError`` for an initial state that cannot
+    be replicated.
     """
-    made = Slice(name, initial_state, share_payloads=share_payloads)
-    for reducer_name, reducer in (reducers or {}).items():
+    made: Slice[Any] = Slice(
+        name, initial_state, reducer_path=reducer_path, share_payloads=share_payloads
+    )
+    for reducer_name, reducer in (reducers or {}).items():  # type: ignore[union-attr]
         if isinstance(reducer, Mapping):
             made._add(reducer_name, cast(Any, reducer.get("reducer")), reducer.get("prepare"))
         else:
             made._add(reducer_name, reducer)
-    if not isinstance(extra_reducers, Mapping | None):
+    if callable(extra_reducers):
+        made._define(lambda of: extra_reducers(of.cases))
+    elif isinstance(extra_reducers, Mapping | None):
+        for action, function in (extra_reducers or {}).items():
+            made.add_case(action)(function)
+    else:
         raise TypeError(
-            "extra_reducers is a dict from actions to functions; where a builder would be, write "
-            f"@{name}.add_case(action) on the function"
+            "extra_reducers is a function of a builder, or a dict from actions to functions; got "
+            f"{type(extra_reducers).__name__}: {extra_reducers!r:.80}"
         )
-    for action, function in (extra_reducers or {}).items():
-        made._add_case(action, function)
     for selector_name, selector in (selectors or {}).items():
-        made.selectors[selector_name] = _selector(name, selector)
+        made._add_selector(selector_name, selector)
     return made
-
-
-def _selector(slice_name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def select(state: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(getattr(state, slice_name), *args, **kwargs)
-
-    select.__name__ = getattr(function, "__name__", "select")
-    select.unwrapped = function  # type: ignore[attr-defined]
-    return select

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -23,8 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgpack
 
-from crdtstore.actions import Action
+from crdtstore.actions import Action, action_of
+from crdtstore.cases import Case, Cases
 from crdtstore.changes import Change
+from crdtstore.commits import CommitHooks
 from crdtstore.document import Broken, new_client_id
 from crdtstore.draft import record
 from crdtstore.errors import (
@@ -35,14 +35,16 @@ from crdtstore.errors import (
     UpdateError,
 )
 from crdtstore.housekeeping import Housekeeper
-from crdtstore.middleware import LoopThread, Middleware, compose, thunk_middleware
-from crdtstore.notify import Listeners, Queue, logger
+from crdtstore.middleware import Middleware, compose, thunk_middleware
+from crdtstore.notify import Listeners, logger
 from crdtstore.paths import base36
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
 from crdtstore.slice import Slice
 from crdtstore.slot import Slot
 from crdtstore.state import RootState, conflict_path
-from crdtstore.storage import MemoryStorage, Quarantined, Record, SqliteStorage, Storage
+from crdtstore.storage import Quarantined, Record, Storage
+from crdtstore.subscriptions import Subscriptions
+from crdtstore.tasks import Tasks
 from crdtstore.updates import Update
 from crdtstore.values import ANY
 from crdtstore.waitable import Waitable
@@ -50,19 +52,17 @@ from crdtstore.waitable import Waitable
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Store", "configure_store"]
+__all__ = ["Store"]
 
 S = TypeVar("S")
 R = TypeVar("R")
 T = TypeVar("T")
 V = TypeVar("V")
 
+_Chosen = tuple[Slot, Case, Sequence[Case]]  # the reducers of one slice, in order
+
 _PRELOADED = "@@crdtstore/preloaded"
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _whole(clock: Callable[[], float]) -> Callable[[], int]:
@@ -92,36 +92,28 @@ class Store:
     ) -> None:
         self._clock = _whole(clock)
         self._token = token
-        self._notify = notify
         self._storage = storage
         self._lock = threading.RLock()
         self._running = False
         self._closed = False
         self._forked = False
-        self._batches = 0
-        self._unbatched: RootState | None = None
-        self._told = 0
-        self._listening = False
-        self._index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
+        self._index: dict[str, list[_Chosen]] = {}
+        self._open: list[Slot] = []
         self._revision = -1
-        self._subscribers: Listeners[Any] = Listeners()
-        self._news: Queue[tuple[int, RootState]] = Queue(self._subscribers)
-        self._commit_hooks: Listeners[Commit] = Listeners()
-        self._commits: Queue[Commit] = Queue(self._commit_hooks)
-        self._durable_hooks: Listeners[Commit] = Listeners()
-        self._durable: Queue[Commit] = Queue(self._durable_hooks)
-        self._undurable: deque[Commit] = deque()
-        self._durable_lock = threading.Lock()
-        self._loop_thread = LoopThread("crdtstore-thunks")
+        self._subscriptions = Subscriptions(self._lock, self.get_state, notify)
+        self._commits = CommitHooks(storage)
+        self._inject_hooks: Listeners[str] = Listeners()
+        self._close_hooks: Listeners[None] = Listeners()
+        self.tasks = Tasks("crdtstore-tasks")
         self._pack: Callable[[Any], bytes] = msgpack.Packer().pack  # packb makes one each time
 
         opened = storage.open()
         try:
             self.replica = opened.replica
-            client = new_client_id()
+            client = self._client = new_client_id()
             self.session = base36(client)
             self.quarantined: tuple[Quarantined, ...] = opened.quarantined
-            self._slots = {each.name: Slot(each, opened.replica, client) for each in slices}
+            self._slots = {each.reducer_path: Slot(each, opened.replica, client) for each in slices}
             self._load(opened.records)
             self._state = RootState({name: slot.state for name, slot in self._slots.items()})
             self._empty = not opened.records
@@ -134,7 +126,7 @@ class Store:
         _stores.add(self)
 
     def _layers(self, middleware: Any, extra: Any) -> Sequence[Middleware]:
-        defaults = [thunk_middleware(self._loop_thread, extra)]
+        defaults = [thunk_middleware(extra)]
         if middleware is None:
             return defaults
         if callable(middleware):
@@ -145,18 +137,21 @@ class Store:
         deltas: dict[str, list[bytes]] = {}
         for _, stored in records:
             deltas.setdefault(stored.slice, []).append(stored.delta)
-        damaged = {bad.slice for bad in self.quarantined}
         for bad in self.quarantined:
             logger.error("record %d of the slice %r is damaged: %s", bad.seq, bad.slice, bad.reason)
         for name, slot in self._slots.items():
-            slot.load(deltas.get(name, ()), damaged=name in damaged or "" in damaged)
-            if slot.held:
-                logger.error(
-                    "%d stored deltas of the slice %r wait for damaged ones; they are kept, and "
-                    "a peer that has the missing work completes them",
-                    len(slot.held),
-                    name,
-                )
+            self._fill(slot, deltas.get(name, ()))
+
+    def _fill(self, slot: Slot, deltas: Iterable[bytes]) -> None:
+        name = slot.slice.reducer_path
+        slot.load(deltas, damaged=any(bad.slice in (name, "") for bad in self.quarantined))
+        if slot.held:
+            logger.error(
+                "%d stored deltas of the slice %r wait for damaged ones; they are kept, and "
+                "a peer that has the missing work completes them",
+                len(slot.held),
+                name,
+            )
 
     # Reading
 
@@ -172,10 +167,10 @@ class Store:
     def __getitem__(self, of: Slice[S]) -> S:
         """Return the snapshot of a slice, typed: ``store[todos].items``."""
         try:
-            state: S = self._state[of.name]
+            state: S = self._state[of.reducer_path]
         except KeyError:
             raise KeyError(
-                f"the store has no slice {of.name!r}; slices: {', '.join(self._slots)}"
+                f"the store has no slice {of.reducer_path!r}; slices: {', '.join(self._slots)}"
             ) from None
         return state
 
@@ -191,13 +186,50 @@ class Store:
         entry is what the state shows; the next write of the place settles the conflict.
         Raises ``KeyError`` for a path that is not there.
         """
-        name = of if isinstance(of, str) else of.name
+        name = of if isinstance(of, str) else of.reducer_path
         with self._lock:
             document = self._slots[name].document
             found = document.conflicts(conflict_path(document.shape, document.state, path))
             if len(found) < 2:
                 return ()
             return tuple(Conflict(v, document.replica_of(writer), at) for v, writer, at in found)
+
+    def inject(self, of: Slice[Any], *, override_existing: bool = False) -> None:
+        """Add a slice to this open store: it shows what storage holds of it, and peers send theirs.
+
+        A slice that is there already is left alone; another one at its place is replaced if
+        ``override_existing`` says so, by reading the same document as what the new one declares.
+        Raises ``ValueError`` otherwise; ``ShapeError`` for a lazy initial state that cannot be
+        replicated; ``ClosedError``.
+        """
+        if not isinstance(of, Slice):
+            raise TypeError(f"inject takes a slice, got {type(of).__name__}: {of!r:.80}")
+        name = of.reducer_path
+        with self._lock:
+            self._check()
+            if self._running:
+                raise DispatchError(
+                    "inject was called inside a reducer; reducers only change state"
+                )
+            present = self._slots.get(name)
+            if present is not None and present.slice is of:
+                return
+            if present is not None and not override_existing:
+                raise ValueError(
+                    f"the store has another slice at {name!r}; pass override_existing=True to "
+                    "replace it, or reducer_path= to put this one elsewhere"
+                )
+            of.shape  # noqa: B018 — a lazy initial state that is wrong raises before anything is done
+            slot = Slot(of, self.replica, self._client if present is None else new_client_id())
+            self._fill(slot, [stored.delta for _, stored in self._storage.read(name)])
+            self._slots[name] = slot
+            self._revision = -1
+            self._state = self._state.replaced({name: slot.state})
+            self._subscriptions.changed(self._state)
+            if present is not None:
+                present.document.close()
+        self._tell()
+        self._inject_hooks(name)
 
     # Local work
 
@@ -221,7 +253,7 @@ class Store:
 
     def _dispatch(self, action: Any) -> Any:
         if not isinstance(action, Action):
-            action = _action_of(action)
+            action = action_of(action)
         with self._lock:
             if self._closed or self._forked:
                 self._check()
@@ -230,21 +262,24 @@ class Store:
                     f"{action.type!r} was dispatched inside a reducer; reducers only change their "
                     "state: dispatch from a thunk, a middleware or a subscriber"
                 )
-            if Slice.revision != self._revision:
+            if Cases.revision != self._revision:
                 self._reindex()
-            cases = self._index.get(action.type)
+            cases = self._index.get(action.type, ())
+            if self._open:
+                cases = [*cases, *self._matching(action)]
             if not cases:
                 return action
             recorded: list[tuple[Slot, list[Change]]] = []
             self._running = True
             try:
-                for slot, case in cases:
+                for slot, case, more in cases:
                     changes = record(
                         slot.slice.shape,
                         slot.document.state,
                         lambda draft, case=case: case(draft, action),  # type: ignore[misc]
                         token=self._token,
-                        root=slot.slice.name,
+                        root=slot.slice.reducer_path,
+                        after=[_bound(each, action) for each in more] if more else (),
                     )
                     if changes:
                         recorded.append((slot, changes))
@@ -257,13 +292,23 @@ class Store:
         return action
 
     def _reindex(self) -> None:
-        revision = Slice.revision
-        index: dict[str, list[tuple[Slot, Callable[..., Any]]]] = {}
+        revision = Cases.revision
+        index: dict[str, list[_Chosen]] = {}
+        self._open = [slot for slot in self._slots.values() if slot.slice.cases.is_open]
         for slot in self._slots.values():
-            for name, case in slot.slice.cases.items():
-                index.setdefault(name, []).append((slot, case))
+            cases = slot.slice.cases
+            if not cases.is_open:
+                for name, case in {**cases.builtin, **cases.exact}.items():
+                    index.setdefault(name, []).append((slot, case, ()))
         self._index = index
         self._revision = revision  # last: what is interrupted before is done again
+
+    def _matching(self, action: Action[Any]) -> Iterator[_Chosen]:
+        """Yield what the slices with matchers or a default case run for ``action``."""
+        for slot in self._open:
+            chosen = slot.slice.cases.select(action)
+            if chosen:
+                yield slot, chosen[0], chosen[1:]
 
     def _apply(self, recorded: list[tuple[Slot, list[Change]]], action: Action[Any]) -> None:
         now = self._clock()
@@ -273,10 +318,10 @@ class Store:
             payload: bytes | None = None
             for slot, changes in recorded:
                 touched.append(slot)
-                named.append((slot.slice.name, slot.document.apply(changes, now)))
+                named.append((slot.slice.reducer_path, slot.document.apply(changes, now)))
                 if slot.slice.share_payloads:
                     payload = _payload(action)
-            self._commit(named, (action.type, self.replica, now, payload), None, now)
+            self._commit(named, (action.type, self.replica, now, payload), None, now, local=True)
         except BaseException as error:  # what was not logged must not be seen
             self._rebuild(touched)
             _raise_interrupt(error)
@@ -288,6 +333,9 @@ class Store:
         about: tuple[str, str, int, bytes | None] | None,
         origin: Any,
         now: int,
+        *,
+        local: bool,
+        defer: bool = False,
     ) -> None:
         meta = self._pack(about) if about is not None else b""
         records: list[Record] = []
@@ -297,58 +345,31 @@ class Store:
             states[name] = self._slots[name].document.state
         seq = self._storage.append(records)
         self._empty = False
-        self._state = self._state.replaced(states)
-        if self._commit_hooks.callbacks or self._durable_hooks.callbacks:
+        previous = self._state
+        state = self._state = previous.replaced(states)
+        if self._commits.wanted:
             info = ActionInfo(*about) if about is not None else None
             for group in _frames(named):
-                commit = Commit(seq, group, info, origin, now)
-                if self._commit_hooks.callbacks:
-                    self._commits.put(commit)
-                if self._durable_hooks.callbacks:
-                    self._undurable.append(commit)
-        if self._subscribers.callbacks and not self._batches:
-            self._announce()
+                self._commits.put(Commit(seq, group, info, origin, now, local, state, previous))
+        self._subscriptions.changed(state, defer=defer)
         self._keeper.after_commit(seq)
 
     def _rebuild(self, slots: Iterable[Slot]) -> None:
         for slot in slots:
-            name = slot.slice.name
+            name = slot.slice.reducer_path
             slot.rebuild(stored.delta for _, stored in self._storage.read(name))
             self._state = self._state.replaced({name: slot.state})
 
     def _tell(self) -> None:
-        if self._undurable:
-            self._on_durable(self._storage.durable_seq)
-        if self._commits.items:
-            self._commits.drain()
-        if self._notify is None:
-            self._news.drain()
-        elif self._news.items:
-            try:
-                self._notify(self._news.drain)
-            except Exception:  # a loop that is closed, say
-                logger.exception("notify= failed; the state is committed all the same")
-
-    def _announce(self) -> None:
-        self._told += 1
-        self._news.put((self._told, self._state))
+        self._commits.tell()
+        self._subscriptions.tell()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Notify subscribers once, at the end, for everything dispatched inside."""
-        with self._lock:
-            self._check()
-            if not self._batches:
-                self._unbatched = self._state
-            self._batches += 1
-        try:
+        self._check()
+        with self._subscriptions.batch():
             yield
-        finally:
-            with self._lock:
-                self._batches -= 1
-                if not self._batches and self._state is not self._unbatched:
-                    self._announce()
-            self._tell()
 
     # Hooks
 
@@ -369,24 +390,7 @@ class Store:
         """
         if not callable(selector) or not (listener is None or callable(listener)):
             raise TypeError("subscribe takes a listener, or a selector and a listener")
-        with self._lock:
-            since = self._told  # what waits to be told is older than what this listener knows
-            last = [None if listener is None else selector(self._state)]
-
-        def check(news: tuple[int, RootState]) -> None:
-            number, state = news
-            if number <= since:
-                return
-            if listener is None:
-                selector()
-                return
-            value, previous = selector(state), last[0]
-            if value is not previous:
-                last[0] = value
-                if value != previous:
-                    listener(value, previous)
-
-        return self._subscribers.add(check)
+        return self._subscriptions.add(selector, listener)
 
     def on_commit(
         self, callback: Callable[[Commit], Any], *, durable: bool = False
@@ -397,25 +401,22 @@ class Store:
         the storage's thread: be quick then. Always in commit order.
         """
         with self._lock:
-            if not durable:
-                return self._commit_hooks.add(callback)
-            if not self._listening:
-                self._listening = True
-                self._storage.on_durable(self._on_durable)
-            return self._durable_hooks.add(callback)
+            return self._commits.add(callback, durable=durable)
 
-    def _on_durable(self, seq: int) -> None:
-        waiting = self._undurable
-        with self._durable_lock:  # called from the storage's threads and from those that commit
-            while waiting and waiting[0].seq <= seq:
-                self._durable.put(waiting.popleft())
-        self._durable.drain()
+    def on_inject(self, callback: Callable[[str], Any]) -> Callable[[], None]:
+        """Call ``callback`` with the name of every slice that ``inject`` adds from now on."""
+        return self._inject_hooks.add(callback)
+
+    def on_close(self, callback: Callable[[], Any]) -> Callable[[], None]:
+        """Call ``callback`` when the store is closed; return the function that stops that."""
+        return self._close_hooks.add(lambda _: callback())
 
     # Replication
 
     def schema(self) -> dict[str, dict[str, str]]:
         """Return the kind of every place, by slice and path pattern."""
-        return {name: slot.slice.schema() for name, slot in self._slots.items()}
+        with self._lock:
+            return {name: slot.slice.schema() for name, slot in self._slots.items()}
 
     def state_vectors(self) -> dict[str, bytes]:
         """Return what this store holds of every session's work, by slice (Yjs state vectors).
@@ -497,7 +498,7 @@ class Store:
                         missing.add(name)
                 if applied:
                     about = (info.type, info.replica, info.at, info.payload) if info else None
-                    self._commit(applied, about, origin, self._clock())
+                    self._commit(applied, about, origin, self._clock(), local=False)
             except Broken as error:
                 self._rebuild(touched)
                 _raise_interrupt(error)
@@ -534,7 +535,8 @@ class Store:
             self._closed = True
         if self._forked:
             return
-        self._loop_thread.stop()
+        self._close_hooks(None)
+        self.tasks.stop()
         self._keeper.stop()
         try:
             self._storage.close()
@@ -573,7 +575,7 @@ class Store:
                 "corrupt every replica: open a store in the child (with a file or name of its own)"
             )
 
-    def _preload(self, preloaded: Mapping[str, Any]) -> None:
+    def preload(self, preloaded: Mapping[str, Any]) -> None:
         unknown = [name for name in preloaded if name not in self._slots]
         if unknown:
             raise DispatchError(
@@ -596,6 +598,10 @@ class Store:
         if recorded:
             with self._lock:
                 self._apply(recorded, Action(_PRELOADED))
+
+
+def _bound(case: Case, action: Action[Any]) -> Callable[[Any], Any]:
+    return lambda draft: case(draft, action)
 
 
 def _not_yet(action: Any) -> Any:
@@ -633,21 +639,6 @@ def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:
     return groups
 
 
-def _action_of(action: Any) -> Action[Any]:
-    if isinstance(action, Mapping) and isinstance(action.get("type"), str):
-        return Action(
-            action["type"], action.get("payload"), action.get("meta"), action.get("error")
-        )
-    hint = ""
-    if callable(action):
-        name = getattr(action, "__name__", None) or getattr(action, "type", "it")
-        hint = f"; did you forget to call {name}()?"
-    raise DispatchError(
-        "dispatch takes an action (what an action creator returns) or a thunk, got "
-        f"{type(action).__name__}: {action!r:.80}{hint}"
-    )
-
-
 def _payload(action: Action[Any]) -> bytes | None:
     try:
         ANY.encode(action.payload, ())
@@ -655,79 +646,6 @@ def _payload(action: Action[Any]) -> bytes | None:
     except (StateValueError, TypeError, ValueError, OverflowError):
         return None  # shown without its payload, rather than not at all
     return data
-
-
-def configure_store(
-    slices: Iterable[Slice[Any]] = (),
-    *,
-    storage: str | os.PathLike[str] | Storage | None = None,
-    durability: str = "full",
-    middleware: Callable[[list[Middleware]], Sequence[Middleware]]
-    | Sequence[Middleware]
-    | None = None,
-    preloaded_state: Mapping[str, Any] | None = None,
-    extra_argument: Any = None,
-    notify: Callable[[Callable[[], None]], Any] | None = None,
-    clock: Callable[[], float] = _now_ms,
-    token: Callable[[], str] | None = None,
-    **unknown: Any,
-) -> Store:
-    """Open a store of ``slices``.
-
-    ``storage`` is the path of a SQLite file, a ``Storage``, or nothing for a store that lives in
-    memory only. ``durability``, for files: ``"full"`` syncs to disk in groups (after
-    ``store.flush()`` work survives a power cut), ``"normal"`` leaves that to the system (work
-    survives the process). ``middleware`` is a list to add to the default one, or a function from
-    the default list to the whole. ``preloaded_state`` maps slice names to state that this replica
-    brings along: it is dispatched once, into a store that holds nothing yet (what every replica
-    starts with belongs in ``initial_state``). ``notify`` is called with the function that notifies
-    subscribers, to run it elsewhere (``loop.call_soon_threadsafe``). ``clock`` returns ms.
-
-    Raises ``StorageLockedError`` if another process has the file, ``StorageError`` and
-    ``StorageCorruptError`` if it cannot be used.
-    """
-    if "reducer" in unknown:
-        raise TypeError("configure_store takes slices, not reducer=: configure_store([todos])")
-    if unknown:
-        raise TypeError(f"configure_store got an unexpected argument {next(iter(unknown))!r}")
-    if isinstance(slices, Slice):
-        raise TypeError("configure_store takes a list of slices: configure_store([todos])")
-    listed = list(slices.values() if isinstance(slices, Mapping) else slices)
-    names: set[str] = set()
-    for each in listed:
-        if not isinstance(each, Slice):
-            raise TypeError(
-                f"configure_store takes slices, got {type(each).__name__}: {each!r:.80}"
-            )
-        if each.name in names:
-            raise ValueError(f"two slices are named {each.name!r}; names are what peers match")
-        names.add(each.name)
-    if not listed:
-        raise ValueError("configure_store needs at least one slice")
-    if storage is None:
-        storage = MemoryStorage()
-    elif isinstance(storage, (str, os.PathLike)):
-        storage = SqliteStorage(storage, durability=durability)  # type: ignore[arg-type]
-    store = Store(
-        listed,
-        storage=storage,
-        middleware=middleware,
-        extra_argument=extra_argument,
-        notify=notify,
-        clock=clock,
-        token=_random_token if token is None else token,
-    )
-    if preloaded_state:
-        try:
-            store._preload(preloaded_state)
-        except BaseException:
-            store.close()
-            raise
-    return store
-
-
-def _random_token() -> str:
-    return os.urandom(8).hex()
 
 
 def _after_fork() -> None:

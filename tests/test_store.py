@@ -494,14 +494,14 @@ def test_durable_commits_keep_their_order_whoever_reports_them() -> None:
         order: list[int] = []
         store.on_commit(lambda commit: order.append(commit.seq), durable=True)
         for start in range(0, 2000, 20):
-            store._undurable.extend(
+            store._commits._undurable.extend(
                 Commit(seq, {}, None, None, 0) for seq in range(start, start + 20)
             )
             barrier = threading.Barrier(3)
 
             def report(upto: int, barrier: threading.Barrier = barrier) -> None:
                 barrier.wait()
-                store._on_durable(upto)
+                store._commits.durable(upto)
 
             threads = [
                 threading.Thread(target=report, args=(start + upto,)) for upto in (10, 19, 19)
@@ -653,13 +653,17 @@ def test_two_slices_of_one_name_are_refused() -> None:
 
 
 def test_slices_may_be_given_as_a_mapping_or_any_iterable() -> None:
-    """The names are the slices' own."""
-    for given in ({"x": main, "y": log}, (main, log), iter([main, log])):
-        with configure_store(given) as store:  # type: ignore[arg-type]
+    """A dict says where each slice lives; otherwise it is the slice itself that does."""
+    for given in ((main, log), iter([main, log]), {"main": main, "log": log}):
+        with configure_store(given) as store:
             assert store.slices == ("main", "log")
             assert repr(store) == (
                 f"<Store main, log: replica {store.replica[:8]}, session {store.session}>"
             )
+    with configure_store({"x": main, "y": log}) as store:
+        assert store.slices == ("x", "y")
+        store.dispatch(add())
+        assert store.state.x.n == 1
 
 
 def test_a_closed_store_can_be_read_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ new state but not both, and afterwards every draft is revoked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import iscoroutine
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
 from crdtstore.draft.lists import ListDraft
 from crdtstore.draft.records import RecordDraft, assign, open_record, open_text, read, write
 from crdtstore.draft.scope import Lent, Opener, Scope, display
+from crdtstore.draft.showing import opened, show
 from crdtstore.draft.texts import TextDraft, TextPlace
 from crdtstore.errors import ReducerError
 from crdtstore.shapes import (
@@ -35,7 +36,7 @@ from crdtstore.shapes import (
 from crdtstore.values import freeze, same
 from crdtstore.views import read_field
 
-__all__ = ["current", "original", "record"]
+__all__ = ["current", "is_draft", "original", "record"]
 
 T = TypeVar("T")
 
@@ -56,43 +57,60 @@ def record(
     *,
     token: Callable[[], str],
     root: str = "",
+    after: Sequence[Callable[[Any], Any]] = (),
 ) -> list[Change]:
     """Run ``reducer`` on a draft of ``state`` and return what it changed.
 
-    ``root`` names the slice in messages. Raises whatever the reducer raises; nothing is changed
-    then. Raises ``ReducerError`` for a reducer that both mutates its draft and returns a state, or
-    is a coroutine; ``StateValueError`` for a value that state cannot hold.
+    Those of ``after`` run next, each on what the one before left. ``root`` names the slice in
+    messages. Raises whatever a reducer raises; nothing is changed then. Raises ``ReducerError`` for
+    a reducer that both mutates its draft and returns a state, or is a coroutine;
+    ``StateValueError`` for a value that state cannot hold.
     """
     scope = Scope(token, _OPENERS, _catch_up, root)
     try:
         opener = _OPENERS.get(type(shape))
         if opener is None:
-            return _record_value(scope, shape, state, reducer(state))
+            return _record_value(scope, shape, state, (reducer, *after))
         draft = opener(scope, shape, (), state)
-        result = reducer(draft.view() if type(draft) is TextPlace else draft)
-        if result is not None and result is not draft:
-            _assign_result(scope, draft, result)
+        _run(scope, draft, reducer)
+        for following in after:
+            _finish(scope, draft)
+            _run(scope, draft, following)
         return _finish(scope, draft) if scope.lent else scope.finish()
     finally:
         scope.revoke()
 
 
-def _assign_result(scope: Scope, draft: Any, result: Any) -> None:
+def _run(scope: Scope, draft: Any, reducer: Callable[[Any], Any]) -> None:
+    before = len(scope.changes)
+    result = reducer(draft.view() if type(draft) is TextPlace else draft)
+    if result is not None and result is not draft:
+        _assign_result(scope, draft, result, before)
+
+
+def _refuse_async(scope: Scope, result: Any) -> None:
     if iscoroutine(result):
         result.close()
         raise ReducerError(
             f"the reducer of {scope.root!r} is async; reducers are plain functions: do the waiting "
             "in a thunk and dispatch its result"
         )
+
+
+def _assign_result(scope: Scope, draft: Any, result: Any, before: int) -> None:
+    _refuse_async(scope, result)
     if isinstance(result, TextDraft) and result._place is draft:
         return
-    if scope.changes or _finish(scope, draft):
+    if len(scope.changes) > before or (_finish(scope, draft) and len(scope.changes) > before):
         raise ReducerError(
             f"a reducer of {scope.root!r} changed its draft and also returned a value "
             f"({type(result).__name__}); mutate the draft or return a new state, never both"
         )
     scope.lending = False
-    assign(draft, result)
+    try:
+        assign(draft, result)
+    finally:
+        scope.lending = True
 
 
 def _finish(scope: Scope, draft: Any) -> list[Change]:
@@ -155,51 +173,52 @@ def _catch_up(scope: Scope, path: Path, draft: Any) -> None:
             write(draft, name, field, value)
 
 
-def _record_value(scope: Scope, shape: Any, state: Any, result: Any) -> list[Change]:
-    """Record the result of a reducer of a slice whose whole state is one register or counter."""
-    if iscoroutine(result):
-        _assign_result(scope, None, result)
-    if result is None and not isinstance(shape, RegisterShape):
+def _record_value(
+    scope: Scope, shape: Any, state: Any, reducers: Sequence[Callable[[Any], Any]]
+) -> list[Change]:
+    """Record what reducers return of a slice whose whole state is one register or counter."""
+    shown = state
+    encoded: Any = None
+    for reducer in reducers:
+        result = reducer(shown)
+        _refuse_async(scope, result)
+        if result is None:  # like every reducer that returns nothing: no change
+            continue
+        if isinstance(shape, CounterShape):
+            check_number(shape, result, (scope.root,))
+            shown = result
+        else:
+            encoded = shape.codec.encode(result, (scope.root,))
+            shown = display(encoded, result, shape.codec.decode)
+    if same(state, shown):
         return []
     if isinstance(shape, CounterShape):
-        check_number(shape, result, (scope.root,))
-        return [] if same(state, result) else [Add((), result - state)]
-    if result is None:  # like every reducer that returns nothing: no change
-        return []
-    encoded = shape.codec.encode(result, (scope.root,))
-    shown = display(encoded, result, shape.codec.decode)
-    return [] if same(state, shown) else [Put((), shown, state, encoded)]
+        return [Add((), shown - state)]
+    return [Put((), shown, state, encoded)]
 
 
 def current(draft: T) -> T:
     """Return an immutable snapshot of a draft as it is now, edits included.
 
-    Safe to keep after the reducer; anything that is not a draft comes back as it is.
+    What was not edited is the same object as in the state that the reducer got. Safe to keep after
+    the reducer; anything that is not a draft comes back as it is.
     """
-    found = _opened(draft)
+    found = opened(draft)
     if found is None:
         return cast(T, freeze(draft)) if isinstance(draft, (list, dict)) else draft
-    scope, shape, _ = found
-    scope.check()
-    if isinstance(draft, TextDraft):
-        return cast(T, draft._place.value)
-    return cast(T, freeze_element(shape, draft, ()))
+    found.scope.check()
+    return cast(T, show(draft))
 
 
 def original(draft: T) -> T:
     """Return the snapshot that a draft started from, without the reducer's edits."""
-    found = _opened(draft)
+    found = opened(draft)
     if found is None:
         return draft
-    found[0].check()
-    return cast(T, found[2])
+    found.scope.check()
+    return cast(T, found.base)
 
 
-def _opened(draft: Any) -> tuple[Scope, Any, Any] | None:
-    if isinstance(draft, RecordDraft):
-        return draft._crdt.scope, draft._crdt.shape, draft._crdt.base
-    if isinstance(draft, TextDraft):
-        return draft._place.scope, None, draft._place.base
-    if isinstance(draft, (ListDraft, TableDraft, MapDraft, SetDraft)):
-        return draft.scope, draft.shape, draft.base
-    return None
+def is_draft(value: object) -> bool:
+    """Tell whether ``value`` is what reducers hold, and not plain data or a snapshot."""
+    return opened(value) is not None

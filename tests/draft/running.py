@@ -7,10 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdtstore import Counter, List, Map, Set, Slice, Store, Table, Text, create_slice
+from crdtstore import (
+    Counter,
+    List,
+    Map,
+    Set,
+    Slice,
+    Store,
+    Table,
+    Text,
+    configure_store,
+    create_slice,
+)
 from crdtstore.changes import Change
 from crdtstore.draft import record
-from crdtstore.store import configure_store
 
 __all__ = ["Address", "State", "Todo", "changes_of", "opened", "slice_of", "state_after"]
 

@@ -16,6 +16,8 @@ from crdtstore import (
     original,
     to_plain,
 )
+from crdtstore.cases import Cases
+from crdtstore.reducers import Reducer, create_reducer
 
 
 @dataclass
@@ -123,8 +125,8 @@ redux = create_slice(
         "label": {"reducer": redux_label, "prepare": shout},
     },
     extra_reducers={
-        ping: lambda state, action: assert_type(action, Action[Any]),
-        "counts/add": lambda state, action: assert_type(state, Count),
+        ping: lambda state, action: state.label,
+        "counts/add": redux_label,
     },
     selectors={"double": redux_double},
 )
@@ -136,6 +138,66 @@ assert_type(redux.actions.add(1), Action[Any])
 def also(state: Count, action: Action[Any]) -> None:
     state.n += 1
 
+
+@redux.add_case(label)
+def labelled(state: Count, action: Action[str]) -> None:
+    state.label = assert_type(action.payload, str)
+
+
+@redux.add_case("other/type")
+def without_the_action(state: Count) -> None:
+    state.n += 1
+
+
+@redux.selector
+def above(state: Count, least: int) -> bool:
+    return state.n > least
+
+
+assert_type(above(object(), 5), bool)
+assert_type(above.unwrapped(Count(), 5), bool)
+assert_type(redux.reduce(None, add(1)), Count)
+assert_type(redux.instance("second"), Slice[Count])
+above(object(), "5")  # type: ignore[arg-type]
+
+
+@redux.add_case(label)  # type: ignore[arg-type]
+def wrong_payload(state: Count, action: Action[int]) -> None:
+    """Take another payload than the action has."""
+
+
+# Lazy initial states
+
+
+def make() -> Count:
+    return Count()
+
+
+assert_type(create_slice(name="lazy", initial_state=make), Slice[Count])
+assert_type(create_slice(name="lazy", initial_state=lambda: Count()), Slice[Count])
+assert_type(create_slice(name="lazy", initial_state=Count), Slice[Count])
+
+
+# Reducers of their own
+
+
+def build(builder: Cases[Count]) -> None:
+    builder.add_case(label, redux_label).add_matcher(label, with_any).add_default_case(clear_it)
+    builder.add_case(label, redux_add)  # type: ignore[arg-type]
+
+
+def with_any(state: Count, action: Action[Any]) -> None:
+    state.n += 1
+
+
+def clear_it(state: Count) -> Count:
+    return Count()
+
+
+count_reducer = create_reducer(Count(), build)
+assert_type(count_reducer, Reducer[Count])
+assert_type(count_reducer(None, label("x")), Count)
+assert_type(count_reducer.get_initial_state(), Count)
 
 # Slices of one value, and of a dict
 
@@ -156,8 +218,8 @@ def plus(state: int, by: int) -> int:
 
 plus("1")  # type: ignore[arg-type]
 
-create_slice(initial_state=0)  # type: ignore[call-arg]
-create_slice("name", 0)  # type: ignore[call-arg]
+create_slice(initial_state=0)  # type: ignore[call-overload]
+create_slice("name", 0)  # type: ignore[call-overload]
 
 
 @counts.reducer  # type: ignore[arg-type]
