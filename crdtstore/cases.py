@@ -155,12 +155,15 @@ class Cases(Generic[S]):
         Cases.revision += 1
 
     def take(self, other: Cases[S]) -> None:
-        """Add all that ``other`` has."""
-        for kind, case in other.exact.items():
-            self.own(kind, case)
-        self.matchers += other.matchers
-        self.default = other.default
-        self._stage = max(self._stage, other._stage)
+        """Add all that ``other`` has, its matchers before those added one by one."""
+        if other.default is not None and self.default is not None:
+            raise ShapeError(f"{self._name} has two default cases; there can be only one")
+        twice = self.exact.keys() & other.exact.keys()
+        if twice:
+            raise ShapeError(f"{self._name} has a reducer for {min(twice)!r} already")
+        self.exact |= other.exact
+        self.matchers[self._own_matchers : self._own_matchers] = other.matchers
+        self.default = self.default or other.default
         Cases.revision += 1
 
     def _enter(self, stage: int) -> None:

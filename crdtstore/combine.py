@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, cast
 
 from crdtstore.actions import Action
 from crdtstore.reducers import Reducer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CombinedSlices", "Sliceable", "combine_slices", "slices_of"]
 
+P = ParamSpec("P")
 V = TypeVar("V")
 
 
@@ -85,6 +87,30 @@ class CombinedSlices(Iterable[Slice[Any]]):
             slices = self.slices
         for each in slices:  # one may have been injected since the store was made
             store.inject(each)
+
+    def selector(
+        self,
+        function: Callable[Concatenate[Any, P], V],
+        select_state: Callable[[Any], Any] | None = None,
+    ) -> Callable[Concatenate[Any, P], V]:
+        """Return ``function`` for states in which a slice may not be yet: it shows its initial one.
+
+        The state of a store has every injected slice; states from before do not.
+        ``select_state`` finds the state in what the selector is called with.
+        """
+
+        def select(state: Any, *args: P.args, **kwargs: P.kwargs) -> V:
+            found = state if select_state is None else select_state(state)
+            return function(self._completed(found), *args, **kwargs)
+
+        return cast("Callable[Concatenate[Any, P], V]", update_wrapper(select, function))
+
+    def _completed(self, state: Any) -> Any:
+        slices = self._slices
+        if slices.keys() <= state.keys():
+            return state
+        absent = {n: s.get_initial_state() for n, s in slices.items() if n not in state}
+        return RootState({**state, **absent})
 
     def reduce(self, state: Mapping[str, Any] | None, action: Action[Any]) -> RootState:
         """Return the root state after ``action``, without a store; ``None`` is the initial one."""

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 from crdtstore.actions import Action, action_of
 from crdtstore.cases import Cases
 from crdtstore.declare import compile_state
-from crdtstore.draft import current, record
+from crdtstore.draft import current, is_draft, record
 from crdtstore.kinds import Kind
 from crdtstore.shapes import CounterShape, RegisterShape, Shape, freeze_element
 
@@ -62,7 +62,12 @@ class Initial(Generic[S]):
 
 
 def reduced(shape: Shape, cases: Cases[Any], name: str, state: Any, action: Any) -> Any:
-    """Return the state after ``action``; ``None`` stands for the initial state."""
+    """Return the state after ``action``; ``None`` stands for the initial state.
+
+    A draft is edited in place and returned, as one reducer calls another.
+    """
+    if is_draft(state):
+        return _redrafted(cases, state, action_of(action))
     before = shape.default if state is None else frozen(shape, state, name)
     action = action_of(action)
     chosen = cases.select(action)
@@ -87,8 +92,17 @@ def reduced(shape: Shape, cases: Cases[Any], name: str, state: Any, action: Any)
     return after[0] if changes else before
 
 
+def _redrafted(cases: Cases[Any], draft: Any, action: Action[Any]) -> Any:
+    """Run the cases on somebody's draft, inside that somebody's reducer."""
+    for case in cases.select(action):
+        result = case(draft, action)
+        if result is not None and result is not draft:
+            draft = result
+    return draft
+
+
 def frozen(shape: Shape, state: Any, name: str) -> Any:
-    """Return ``state`` as a snapshot of ``shape``, itself if it is one."""
+    """Return ``state`` as a snapshot of ``shape``; itself, if it is one."""
     snapshot = type(shape.default)
     if type(state) is snapshot and not isinstance(shape, (RegisterShape, CounterShape)):
         return state

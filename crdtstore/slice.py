@@ -16,6 +16,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from crdtstore.actions import Action, ActionCreator, Payload, create_action, prepared
 from crdtstore.cases import Cases, Matchable, adapted
+from crdtstore.creators import AsyncThunkDefinition, ReducerCreators, ReducerDefinition, create
 from crdtstore.errors import ShapeError
 from crdtstore.namespace import Namespace
 from crdtstore.reducers import Initial, Reducer, reduced
@@ -90,7 +91,9 @@ class Slice(Generic[S]):
         self.name = name
         self.reducer_path: str = path
         self.initial: Initial[S] = Initial(path, initial_state)
-        self.cases: Cases[S] = Cases(f"the slice {name!r}")
+        self._cases: Cases[S] = Cases(f"the slice {name!r}")
+        self._builders: list[Callable[[Cases[S]], Any]] = []
+        self._injected = False
         self.case_reducers: dict[str, Any] = {}
         self.share_payloads = share_payloads
         self._creators: dict[str, ActionCreator[..., Any]] = {}
@@ -101,19 +104,33 @@ class Slice(Generic[S]):
         self._recipes: list[Callable[[Slice[S]], Any]] = []
         self._instances: weakref.WeakSet[Slice[S]] = weakref.WeakSet()
         for kind in (self.reset.type, reset_all.type):
-            self.cases.builtin[kind] = lambda state, action: self.shape.default
+            self._cases.builtin[kind] = lambda state, action: self.shape.default
 
     @classmethod
     def around(cls, name: str, reducer: Reducer[S]) -> Slice[S]:
         """Return a slice called ``name`` whose cases are those of ``reducer``."""
         made = cls(name, reducer.initial.given)
-        made._define(lambda of: of.cases.take(reducer.cases))
+        made._define(lambda of: of._cases.take(reducer.cases))
         return made
 
     @property
     def shape(self) -> Shape:
         """The shape of the state; a lazy initial state is asked for when it is first needed."""
         return self.initial.shape
+
+    @property
+    def cases(self) -> Cases[S]:
+        """All case reducers, by what they answer.
+
+        A builder in ``extra_reducers`` runs when they are first needed, so that slices can answer
+        each other's actions wherever they are defined; this may then raise what the builder raises.
+        """
+        while self._builders:
+            extra: Cases[S] = Cases(f"extra_reducers of the slice {self.name!r}")
+            self._builders[0](extra)
+            self._cases.take(extra)
+            del self._builders[:1]
+        return self._cases
 
     # Reducers
 
@@ -175,10 +192,14 @@ class Slice(Generic[S]):
             payload = Payload(function, kind)
             creator = ActionCreator(kind, payload.pack, function, payload.signature)
             case = payload.case(function)
-        self.cases.own(kind, case)
+        self._cases.own(kind, case)
         self.case_reducers[name] = function
         self._creators[name] = creator
         return creator
+
+    def _build_later(self, builder: Callable[[Cases[S]], Any]) -> None:
+        self._builders.append(builder)
+        Cases.revision += 1
 
     def _check_new(self, name: str) -> None:
         if name in self.case_reducers:
@@ -211,7 +232,7 @@ class Slice(Generic[S]):
 
     def _decorator(self, add: Callable[[Cases[S], Any], Any]) -> CaseDecorator[S, Any]:
         def decorate(function: Any) -> Any:
-            self._define(lambda of: add(of.cases, function))
+            self._define(lambda of: add(of._cases, function))
             return function
 
         return decorate
@@ -236,10 +257,17 @@ class Slice(Generic[S]):
         return self._define(recipe)
 
     def select_slice(self, root_state: Any) -> S:
-        """Return what the root state holds of this slice."""
+        """Return what the root state (of a store, or a plain mapping) holds of this slice.
+
+        A slice that was injected shows its initial state in a state from before. Raises
+        ``AttributeError`` or ``KeyError`` for any other state without the slice.
+        """
         path = self.reducer_path
-        if isinstance(root_state, dict) and path in root_state:
-            return cast(S, root_state[path])
+        if isinstance(root_state, Mapping):
+            if path in root_state:
+                return cast(S, root_state[path])
+            if self._injected:
+                return self.get_initial_state()
         return cast(S, getattr(root_state, path))
 
     def get_selectors(
@@ -301,6 +329,7 @@ class Slice(Generic[S]):
         if reducer_path is not None and reducer_path != self.reducer_path:
             injected = self.instance(self.name, reducer_path=reducer_path)
         target.inject(injected, override_existing=override_existing)
+        injected._injected = True
         return injected
 
     def _define(self, recipe: Callable[[Slice[S]], R]) -> R:
@@ -337,7 +366,7 @@ def create_slice(
     *,
     name: str,
     initial_state: Callable[[], S],
-    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    reducers: Mapping[str, Any] | Callable[[ReducerCreators], Mapping[str, Any]] | None = None,
     extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]]
     | Callable[[Cases[S]], Any]
     | None = None,
@@ -350,7 +379,7 @@ def create_slice(
     *,
     name: str,
     initial_state: S,
-    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    reducers: Mapping[str, Any] | Callable[[ReducerCreators], Mapping[str, Any]] | None = None,
     extra_reducers: Mapping[Any, Callable[[S, Action[Any]], Any]]
     | Callable[[Cases[S]], Any]
     | None = None,
@@ -362,7 +391,7 @@ def create_slice(
     *,
     name: str,
     initial_state: Any,
-    reducers: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] | None = None,
+    reducers: Mapping[str, Any] | Callable[[ReducerCreators], Mapping[str, Any]] | None = None,
     extra_reducers: Mapping[Any, Callable[[Any, Action[Any]], Any]]
     | Callable[[Cases[S]], Any]
     | None = None,
@@ -374,24 +403,30 @@ def create_slice(
 
     ``initial_state`` is an instance of an ordinary dataclass (or a plain dict, a kind, or a plain
     value), or a function that makes it when it is first needed. ``reducers`` maps names to
-    functions, or to ``{"reducer": …, "prepare": …}``; ``extra_reducers`` maps action types or
-    creators to ``(state, action)`` functions, or is a function of a builder with ``add_case``,
-    ``add_async_thunk``, ``add_matcher`` and ``add_default_case``; ``selectors`` maps names to
-    functions of the slice's state. ``reducer_path`` is where the state lives, if not at ``name``.
-    With ``share_payloads`` peers see what an action carried and not only its type (deltas carry the
-    state either way). Raises ``ShapeError`` or ``StateValueError`` for an initial state that cannot
-    be replicated.
+    functions, or to ``{"reducer": …, "prepare": …}``, or is a function of ``create``, which makes
+    reducers with ``create.prepared_reducer`` and ``create.async_thunk``; ``extra_reducers`` maps
+    action types or creators to ``(state, action)`` functions, or is a function of a builder with
+    ``add_case``, ``add_async_thunk``, ``add_matcher`` and ``add_default_case``; ``selectors`` maps
+    names to functions of the slice's state. ``reducer_path`` is where the state lives, if not at
+    ``name``. With ``share_payloads`` peers see what an action carried and not only its type (deltas
+    carry the state either way). Raises ``ShapeError`` or ``StateValueError`` for an initial state
+    that cannot be replicated.
     """
     made: Slice[Any] = Slice(
         name, initial_state, reducer_path=reducer_path, share_payloads=share_payloads
     )
-    for reducer_name, reducer in (reducers or {}).items():  # type: ignore[union-attr]
-        if isinstance(reducer, Mapping):
+    given = reducers(create) if callable(reducers) else reducers
+    for reducer_name, reducer in (given or {}).items():
+        if isinstance(reducer, AsyncThunkDefinition):
+            made._add_thunk(reducer_name, reducer)
+        elif isinstance(reducer, ReducerDefinition):
+            made._add(reducer_name, reducer.reducer, reducer.prepare)
+        elif isinstance(reducer, Mapping):
             made._add(reducer_name, cast(Any, reducer.get("reducer")), reducer.get("prepare"))
         else:
             made._add(reducer_name, reducer)
     if callable(extra_reducers):
-        made._define(lambda of: extra_reducers(of.cases))
+        made._define(lambda of: of._build_later(extra_reducers))
     elif isinstance(extra_reducers, Mapping | None):
         for action, function in (extra_reducers or {}).items():
             made.add_case(action)(function)

@@ -529,6 +529,8 @@ class Store:
 
     def close(self) -> None:
         """Write everything out and let go of the storage; harmless to call twice."""
+        if not self._closed and not self._forked:
+            self.tasks.stop()  # first: what is cancelled may still dispatch that it was
         with self._lock:
             if self._closed:
                 return
@@ -536,7 +538,6 @@ class Store:
         if self._forked:
             return
         self._close_hooks(None)
-        self.tasks.stop()
         self._keeper.stop()
         try:
             self._storage.close()

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     """Why a connection was closed, as BYE says it."""
 
     STOPPING = "stopping"
+    RESTART = "restart"
     DUPLICATE = "duplicate"
     SELF = "self"
     VERSION = "version"

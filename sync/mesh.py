@@ -70,6 +70,7 @@ class Mesh:
     _commits: deque[Commit] = field(default_factory=deque)
     _unsubscribe: list[Callable[[], None]] = field(default_factory=list)
     _draining: bool = False
+    _restarting: bool = False
     _stopping: bool = False
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _thread: int = field(default_factory=get_ident)
@@ -81,6 +82,7 @@ class Mesh:
         self._unsubscribe += [
             self.store.on_commit(self.marks.saw_applied),
             self.store.on_commit(self._on_durable, durable=True),
+            self.store.on_inject(self._on_inject),
         ]
         # What was committed before is durable from here on, and what comes is watched.
         await self.store.flush()
@@ -187,6 +189,21 @@ class Mesh:
         if self.goals:
             self.goals.evaluate(self._open_links())
 
+    # ---- slices ----
+
+    def _on_inject(self, name: str) -> None:
+        """From any thread: what HELLO said of the slices is not true any more."""
+        if not self._restarting:
+            self._restarting = True
+            with suppress(RuntimeError):  # the loop is closed: stopped
+                self._loop.call_soon_threadsafe(self._restart)
+
+    def _restart(self) -> None:
+        """Close every link, so that it begins anew with a HELLO that names the new slices."""
+        self._restarting = False
+        for link in tuple(self.links):
+            link.close(Reason.RESTART, "the slices of this side have changed; connect again")
+
     # ---- links ----
 
     def _open_links(self) -> list[Link]:
@@ -251,7 +268,7 @@ class Mesh:
         self.links.remove(link)
         self.goals.forget(link)
         if not self._stopping:
-            usual = link.reason in (Reason.STOPPING, Reason.DUPLICATE, "lost")
+            usual = link.reason in (Reason.STOPPING, Reason.RESTART, Reason.DUPLICATE, "lost")
             level = logging.INFO if usual else logging.WARNING
             logger.log(level, "link with %s closed: %s", link.replica or link.address, link.error)
         self.changed()

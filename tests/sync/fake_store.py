@@ -217,6 +217,9 @@ class FakeStore:
         callbacks.append(callback)
         return lambda: callbacks.remove(callback)
 
+    def on_inject(self, callback: Callable[[str], Any]) -> Callable[[], None]:
+        return lambda: None
+
     def flush(self) -> Waitable[None]:
         future: Future[None] = Future()
         with self._lock:

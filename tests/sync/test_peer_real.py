@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,13 @@ class Board:
 
 
 board = create_slice(name="board", initial_state=Board(), share_payloads=True)
+counts = create_slice(name="counts", initial_state={"n": Counter(0)})
 log = create_slice(name="log", initial_state={"entries": 0})
+
+
+@counts.reducer
+def count(state: Any, by: int) -> None:
+    state.n += by
 
 
 @board.reducer
@@ -214,6 +221,55 @@ def test_programs_with_different_slices_share_what_both_have() -> None:
             second.synced().wait(PATIENCE)
             assert one[board].visits == 1
             assert first.status.links[0].unshared == ("log",)
+
+
+@pytest.mark.parametrize("listener_first", [True, False])
+def test_an_injected_slice_gets_what_peers_hold(
+    stack: contextlib.ExitStack, listener_first: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both ways, live, whoever of the two learns of the slice first; the link begins anew."""
+    caplog.set_level(logging.WARNING, "crdtstore.sync")
+    one, two = open_store(), open_store()
+    stack.callback(one.close)
+    stack.callback(two.close)
+    first = stack.enter_context(Peer(one, listen=LOOPBACK, limits=FAST))
+    second = stack.enter_context(Peer(two, connect=first.addresses, limits=FAST))
+    second.synced().wait(PATIENCE)
+    here, there = (one, two) if listener_first else (two, one)
+    here.inject(counts)
+    here.dispatch(count(2))
+    there.inject(counts)
+    until(there, lambda: there.state.counts.n == 2)
+    there.dispatch(count(3))
+    until(here, lambda: here.state.counts.n == 5)
+    there.dispatch(visit())
+    first.synced().wait(PATIENCE)
+    assert one.digest() == two.digest()
+    assert not first.status.links[0].unshared
+    assert not caplog.records
+
+
+def test_work_goes_on_while_slices_are_injected(stack: contextlib.ExitStack) -> None:
+    """Links begin anew many times in the middle of it, and nothing is lost."""
+    stores = [open_store() for _ in range(3)]
+    for store in stores:
+        stack.callback(store.close)
+    first = stack.enter_context(Peer(stores[0], listen=LOOPBACK, limits=FAST))
+    peers = [
+        stack.enter_context(Peer(store, connect=first.addresses, limits=FAST))
+        for store in stores[1:]
+    ]
+    late = [create_slice(name=f"late{n}", initial_state={"n": Counter(0)}) for n in range(5)]
+    for each in late:
+        for store in stores:
+            store.dispatch(visit())
+            store.inject(each)
+    for store in stores:
+        until(store, lambda store=store: store[board].visits == 15)  # type: ignore[misc]
+    for peer in (first, *peers):
+        peer.synced().wait(PATIENCE)
+    assert len({store.digest() for store in stores}) == 1
+    assert all(len(store.slices) == 6 for store in stores)
 
 
 def test_a_changed_kind_is_refused(stack: contextlib.ExitStack) -> None:
