@@ -11,12 +11,16 @@ from crdtstore import (
     Action,
     Counter,
     FrozenStateError,
+    Set,
     ShapeError,
     Slice,
+    Table,
+    Text,
     configure_store,
     create_action,
     create_slice,
 )
+from crdtstore.slice import reset_all
 
 
 @dataclass
@@ -234,3 +238,296 @@ def test_a_slice_shows_its_name_and_describes_its_shape() -> None:
     made = counts()
     assert repr(made) == "<slice counts>"
     assert made.schema() == {"n": "counter", "last": "register"}
+
+
+# Instances, resetting, laziness
+
+
+@dataclass
+class Tally:
+    n: Counter = Counter(3)
+    rows: Table[Count] = Table({"first": Count()})
+    tags: Set[str] = Set({"old"})
+    note: Text = Text("hello")
+
+
+def tallies() -> Any:
+    made = create_slice(name="tally", initial_state=Tally())
+
+    @made.reducer
+    def bump(state: Tally, by: int = 1) -> None:
+        state.n += by
+        state.rows[f"row{by}"] = Count(by)
+        state.rows.pop("first", None)
+        state.tags |= {"new"}
+        state.note.insert(0, "! ")
+
+    @made.selector
+    def size(state: Tally, more: int = 0) -> int:
+        return state.n + more
+
+    return made
+
+
+def test_an_instance_answers_only_its_own_actions() -> None:
+    """It has the same reducers and selectors under another name."""
+    left = tallies()
+    right = left.instance("right")
+    with configure_store([left, right]) as store:
+        store.dispatch(left.actions.bump())
+        assert (store[left].n, store[right].n) == (4, 3)
+        store.dispatch(right.actions.bump(5))
+        assert (store[left].n, store[right].n) == (4, 8)
+        assert right.actions.bump.type == "right/bump"
+        assert right.selectors.size(store.state, more=1) == 9
+        assert right.selectors.size.unwrapped(Tally()) == 3
+        assert repr(right) == "<slice right>"
+
+
+def test_what_is_added_later_the_instances_get_too() -> None:
+    """Reducers, extra reducers, matchers and selectors, also for instances of instances."""
+    left = tallies()
+    right = left.instance("right")
+    third = right.instance("third")
+    ping = create_action("ping")
+
+    @left.reducer
+    def zero(state: Tally) -> None:
+        state.n = 0
+
+    @left.add_case(ping)
+    def on_ping(state: Tally) -> None:
+        state.n += 100
+
+    @left.add_matcher(lambda action: action.type.endswith("/zero"))
+    def after_zero(state: Tally, action: Action[Any]) -> None:
+        state.n += 1
+
+    @left.add_default_case
+    def otherwise(state: Tally, action: Action[Any]) -> None:
+        state.n = -1
+
+    @left.selector
+    def doubled(state: Tally) -> int:
+        return state.n * 2
+
+    with configure_store([left, right, third]) as store:
+        store.dispatch(ping())
+        assert [store[s].n for s in (left, right, third)] == [103, 103, 103]
+        store.dispatch(third.actions.zero())
+        assert [store[s].n for s in (left, right, third)] == [104, 104, 1]
+        assert third.selectors.doubled(store.state) == 2
+        store.dispatch(Action("nobody knows this"))
+        assert [store[s].n for s in (left, right, third)] == [-1, -1, -1]
+        assert on_ping.__name__ == "on_ping"  # the decorators leave the function as it is
+        assert otherwise.__name__ == "otherwise"
+
+
+def test_an_instance_at_another_path_shares_the_actions() -> None:
+    """With the same name it answers the same actions, at its own place."""
+    one = tallies()
+    two = one.instance("tally", reducer_path="elsewhere")
+    with configure_store([one, two]) as store:
+        store.dispatch(one.actions.bump())
+        assert store.state.tally.n == store.state.elsewhere.n == 4
+    assert repr(two) == "<slice tally at elsewhere>"
+
+
+def test_the_place_in_the_state_may_differ_from_the_name() -> None:
+    """``reducer_path`` is the attribute and what peers know; ``name`` prefixes the actions."""
+    made = create_slice(
+        name="a name/with anything",
+        initial_state=0,
+        reducers={"up": lambda s: s + 1},
+        reducer_path="place",
+        selectors={"whole": lambda state: state},
+    )
+    with configure_store([made]) as store:
+        store.dispatch(made.actions.up())
+        assert made.actions.up.type == "a name/with anything/up"
+        assert (store.state.place, store[made]) == (1, 1)
+        assert made.selectors.whole(store.state) == 1
+        assert store.slices == ("place",)
+        assert set(store.digests()) == {"place"}
+    with pytest.raises(ShapeError, match="reducer_path is an identifier"):
+        create_slice(name="x", initial_state=0, reducer_path="no path")
+    with pytest.raises(ShapeError, match="a slice's name is an identifier"):
+        create_slice(name="", initial_state=0, reducer_path="path")
+
+
+def test_reset_returns_to_the_initial_state() -> None:
+    """Every kind, through the slice's own action or the one for all slices."""
+    one, two = tallies(), tallies().instance("two")
+    with configure_store([one, two]) as store:
+        for reset in (one.reset, reset_all):
+            store.dispatch(one.actions.bump())
+            store.dispatch(two.actions.bump())
+            store.dispatch(reset())
+            assert store[one] == Tally()
+        assert store[two] == Tally()
+    assert one.reset.type == "tally/@@reset"
+    assert one.reset.match(one.reset())
+    with pytest.raises(TypeError, match="reset takes no payload"):
+        one.reset(1)  # type: ignore[call-arg]
+
+
+def test_a_concurrent_increment_survives_a_reset() -> None:
+    """A counter is set back by what this replica saw of it."""
+    made = tallies()
+    with configure_store([made]) as a, configure_store([made]) as b:
+        a.dispatch(made.actions.bump(10))
+        b.merge(a.deltas_since(b.state_vectors()))
+        a.dispatch(made.reset())
+        b.dispatch(made.actions.bump(1))
+        a.merge(b.deltas_since(a.state_vectors()))
+        b.merge(a.deltas_since(b.state_vectors()))
+        assert a.state == b.state
+        assert a[made].n == 4
+        assert "row1" in a[made].rows
+        assert "row10" not in a[made].rows
+
+
+def test_a_slice_may_answer_the_resets_in_its_own_way() -> None:
+    """An own case takes the place of the built-in one."""
+    made = create_slice(name="kept", initial_state=Count())
+
+    @made.reducer
+    def add(state: Count, n: int) -> None:
+        state.n += n
+
+    @made.add_case(reset_all)
+    def keep(state: Count) -> None:
+        state.last = "kept"
+
+    with configure_store([made]) as store:
+        store.dispatch(add(2))
+        store.dispatch(reset_all())
+        assert store[made] == Count(2, "kept")
+        store.dispatch(made.reset())
+        assert store[made] == Count()
+
+
+def test_the_initial_state_may_come_from_a_function() -> None:
+    """Which is called when a store is opened, and only once."""
+    calls: list[int] = []
+
+    def initial() -> Count:
+        calls.append(1)
+        return Count(7)
+
+    made = create_slice(name="lazy", initial_state=initial)
+    assert not calls
+    with configure_store([made]) as a, configure_store([made]) as b:
+        assert a[made].n == b[made].n == 7
+    assert calls == [1]
+    assert made.get_initial_state().n == 7
+    assert create_slice(name="cls", initial_state=Count).get_initial_state() == Count()
+
+
+def test_slices_may_answer_each_other() -> None:
+    """A builder runs when it is needed, so it may name a slice that is defined below."""
+    first = create_slice(
+        name="first",
+        initial_state="",
+        reducers={"something": lambda state: "first something"},
+        extra_reducers=lambda builder: builder.add_case(
+            second.actions.other, lambda state: "first other"
+        ),
+    )
+    second = create_slice(
+        name="second",
+        initial_state="",
+        reducers={"other": lambda state: "second other"},
+        extra_reducers=lambda builder: builder.add_case(
+            first.actions.something, lambda state: "second something"
+        ),
+    )
+    with configure_store([first, second]) as store:
+        store.dispatch(first.actions.something())
+        assert store.state == {"first": "first something", "second": "second something"}
+        store.dispatch(second.actions.other())
+        assert store.state == {"first": "first other", "second": "second other"}
+
+
+def test_a_builder_that_is_wrong_says_so_each_time() -> None:
+    """Nothing of it is taken, and the message names the slice."""
+    made = create_slice(
+        name="s",
+        initial_state=0,
+        extra_reducers=lambda b: b.add_case("x", lambda s: s).add_case("x", lambda s: s),
+    )
+    for _ in range(2):
+        with pytest.raises(ShapeError, match="extra_reducers of the slice 's' has a reducer for"):
+            made.reduce(0, Action("x"))
+        assert not made._cases.exact
+
+
+def test_a_builder_adds_matchers_and_a_default() -> None:
+    """The slice's own reducer first, then the matchers, the default only for the rest."""
+    made = create_slice(
+        name="s",
+        initial_state=1,
+        reducers={"double": lambda state: state * 2},
+        extra_reducers=lambda b: (
+            b.add_case("plus", lambda state: state + 1)
+            .add_matcher(lambda action: "u" in action.type, lambda state: state * 10)
+            .add_default_case(lambda state, action: -1)
+        ),
+    )
+    assert made.reduce(1, made.actions.double()) == 20
+    assert made.reduce(1, Action("plus")) == 20
+    assert made.reduce(1, Action("x")) == -1
+    with configure_store([made]) as store:
+        store.dispatch(made.actions.double())
+        assert store.state.s == 20
+        store.dispatch(Action("x"))
+        assert store.state.s == -1
+
+
+def test_reducers_may_come_from_a_function_of_create() -> None:
+    """With prepared ones, as Redux Toolkit's creator callback makes them."""
+    made = create_slice(
+        name="s",
+        initial_state=Count(),
+        reducers=lambda create: {
+            "add": create.reducer(lambda state, n: setattr(state, "n", state.n + n)),
+            "label": create.prepared_reducer(
+                lambda text, *, loud: {"payload": text.upper() if loud else text, "meta": {"m": 1}},
+                lambda state, action: setattr(state, "last", f"{action.payload}{action.meta['m']}"),
+            ),
+        },
+    )
+    with configure_store([made]) as store:
+        store.dispatch(made.actions.add(2))
+        store.dispatch(made.actions.label("x", loud=True))
+        assert store[made] == Count(2, "X1")
+
+
+def test_selectors_take_the_root_state_or_whatever_is_said() -> None:
+    """``get_selectors`` without an argument takes the slice's own state."""
+    made = tallies()
+    state = made.get_initial_state()
+    assert made.selectors.size({"tally": state}, 1) == 4
+    assert made.get_selectors().size(state, more=2) == 5
+    assert made.get_selectors(lambda root: root["deep"]).size({"deep": state}) == 3
+    assert made.select_slice({"tally": state}) is state
+    assert list(made.selectors) == ["size"]
+    assert "size" in repr(made.selectors["size"])
+    with pytest.raises(AttributeError, match="no selector named 'sise'; there are: size"):
+        _ = made.selectors.sise
+    with pytest.raises(ShapeError, match="has a selector named 'size' already"):
+        made.selector(made.selectors.size.unwrapped)
+    with pytest.raises(TypeError, match="is no function"):
+        create_slice(name="s", initial_state=0, selectors={"x": 5})  # type: ignore[dict-item]
+
+
+def test_an_unwrapped_selector_keeps_what_hangs_on_it() -> None:
+    """As the original's do: a memoised one keeps its counters."""
+
+    def multiple(state: int, n: int) -> int:
+        return state * n
+
+    multiple.test = 0  # type: ignore[attr-defined]
+    made = create_slice(name="s", initial_state=42, selectors={"multiple": multiple})
+    assert made.selectors.multiple.unwrapped.test == 0  # type: ignore[attr-defined]
+    assert made.selectors.multiple({"s": 42}, 2) == 84
