@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from benchmarks.dispatch import dispatch, fields, reading
+from benchmarks.entities import entities
 from benchmarks.merging import merging
 from benchmarks.network import latency, throughput
 from benchmarks.opening import opening
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
+from benchmarks.selectors import selectors
 from benchmarks.texts import patching
 from benchmarks.upkeep import durability, memory, questions
 
@@ -18,11 +20,13 @@ __all__ = ["BENCHMARKS", "measure"]
 BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "dispatch": dispatch,
     "field": fields,
+    "entities": entities,
     "merge": merging,
     "latency": latency,
     "throughput": throughput,
     "opening": opening,
     "reading": reading,
+    "selectors": selectors,
     "text": patching,
     "questions": questions,
     "memory": memory,

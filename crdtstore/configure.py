@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from crdtstore.autobatch import AutoBatchOption
 from crdtstore.combine import CombinedSlices, Sliceable, slices_of
 from crdtstore.middleware import Middleware
 from crdtstore.storage import MemoryStorage, SqliteStorage, Storage
@@ -30,6 +31,7 @@ def configure_store(
     preloaded_state: Mapping[str, Any] | None = None,
     extra_argument: Any = None,
     notify: Callable[[Callable[[], None]], Any] | None = None,
+    auto_batch: AutoBatchOption = True,
     clock: Callable[[], float] = _now_ms,
     token: Callable[[], str] | None = None,
     **unknown: Any,
@@ -43,7 +45,10 @@ def configure_store(
     the default list to the whole. ``preloaded_state`` maps slice names to state that this replica
     brings along: it is dispatched once, into a store that holds nothing yet (what every replica
     starts with belongs in ``initial_state``). ``notify`` is called with the function that notifies
-    subscribers, to run it elsewhere (``loop.call_soon_threadsafe``). ``clock`` returns ms.
+    subscribers, to run it elsewhere (``loop.call_soon_threadsafe``). ``auto_batch`` says when they
+    are told of actions marked by ``prepare_auto_batched`` at the latest: ``True`` for 10 ms, a
+    number of seconds, ``"tick"`` for the loop's next turn, a function, or ``False`` for at once.
+    ``clock`` returns ms.
 
     Raises ``StorageLockedError`` if another process has the file, ``StorageError`` and
     ``StorageCorruptError`` if it cannot be used.
@@ -65,6 +70,7 @@ def configure_store(
         middleware=middleware,
         extra_argument=extra_argument,
         notify=notify,
+        auto_batch=auto_batch,
         clock=clock,
         token=_random_token if token is None else token,
     )

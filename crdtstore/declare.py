@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import typing
 from collections.abc import Mapping
+from copy import deepcopy
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
@@ -36,7 +37,7 @@ from crdtstore.shapes import (
     freeze_table,
 )
 from crdtstore.values import Codec
-from crdtstore.views import record_class
+from crdtstore.views import FrozenRecord, Record, record_class
 
 __all__ = ["compile_state"]
 
@@ -63,6 +64,8 @@ def compile_state(name: str, initial: Any) -> Shape:
     replicated and ``StateValueError`` for defaults that state cannot hold; both name the field.
     """
     root: Path = (name,)
+    if isinstance(initial, FrozenRecord) and not isinstance(initial, Record):
+        initial = deepcopy(initial)  # a state that was read: as an instance of its class again
     if isinstance(initial, Kind):
         return _kind_shape(_annotation_of(initial), initial, root, in_row=False)
     if dataclasses.is_dataclass(initial):

@@ -1,4 +1,4 @@
-"""Every exception of the package, in one tree; imports nothing.
+"""Every exception of the package, in one tree; imports no other module of it.
 
 ``except CrdtstoreError`` catches all that this package raises on purpose. Each class also derives
 from the built-in exception that a caller would guess (``TypeError``, ``ValueError``, …), so that
@@ -7,20 +7,27 @@ generic handlers keep working.
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
+    "AbortError",
     "ClosedError",
+    "ConditionError",
     "CrdtstoreError",
     "CrdtstoreWarning",
     "DispatchError",
     "ForkedStoreError",
     "FrozenStateError",
     "ReducerError",
+    "RejectedWithValue",
     "RevokedDraftError",
     "ShapeError",
     "StateValueError",
     "StorageCorruptError",
     "StorageError",
     "StorageLockedError",
+    "TaskAbortError",
+    "ThunkError",
     "UpdateError",
     "format_path",
 ]
@@ -42,7 +49,11 @@ class CrdtstoreError(Exception):
 
 
 class CrdtstoreWarning(UserWarning):
-    """Advice to developers, issued once: code that works, and loses work when two do it at once."""
+    """Advice to developers, given once for each place: what works now and will not always.
+
+    An increment of a register, say, which is lost when two do it at once, or an action that carries
+    what nobody else can read.
+    """
 
 
 class ShapeError(CrdtstoreError, TypeError):
@@ -99,3 +110,48 @@ class StorageLockedError(StorageError):
 
 class StorageCorruptError(StorageError):
     """The file is not a store, or is damaged beyond what quarantine can isolate."""
+
+
+class TaskAbortError(CrdtstoreError, RuntimeError):
+    """A listener's effect, or a task that it forked, was cancelled or is over; ``code`` says which.
+
+    ``listener-cancelled``, ``listener-completed``, ``task-cancelled`` or ``task-completed``.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"task cancelled (reason: {code})")
+        self.code = code
+
+
+class ThunkError(CrdtstoreError, RuntimeError):
+    """An async thunk was rejected; ``error`` is what its action says of it, if it has one."""
+
+    def __init__(self, message: str = "", error: object = None) -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class AbortError(ThunkError):
+    """An async thunk was aborted, or something else that heeds an ``AbortSignal``."""
+
+
+class ConditionError(ThunkError):
+    """The ``condition`` of an async thunk said no, and it never ran."""
+
+
+class RejectedWithValue(ThunkError):
+    """An async thunk was rejected with a value of its own choice, ``value``.
+
+    Payload creators get it from ``api.reject_with_value`` and raise or return it; ``unwrap`` raises
+    it, and then ``action`` is the rejected action. ``meta`` is what the creator gave along.
+    """
+
+    def __init__(self, value: object = None, meta: object = None, action: object = None) -> None:
+        super().__init__()
+        self.args = (value, meta, action)
+        self.value: Any = value
+        self.meta: Any = meta
+        self.action: Any = action
+
+    def __str__(self) -> str:
+        return f"rejected with {self.value!r:.200}"

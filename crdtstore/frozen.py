@@ -42,7 +42,7 @@ def _read_only(self: object, *args: Any, **kwargs: Any) -> NoReturn:
 class FrozenList(list[T], Generic[T]):
     """A list whose mutators raise `FrozenStateError`; copies and slices of it are plain lists."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     __setitem__ = _read_only
     __delitem__ = _read_only
@@ -70,7 +70,7 @@ class FrozenList(list[T], Generic[T]):
 class FrozenDict(dict[K, V], Generic[K, V]):
     """A dict whose mutators raise `FrozenStateError`; copies of it are plain dicts."""
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     __setitem__ = _read_only
     __delitem__ = _read_only

@@ -51,21 +51,24 @@ class Listeners(Generic[T]):
     __slots__ = ("callbacks",)
 
     def __init__(self) -> None:
-        self.callbacks: tuple[list[Callable[[T], Any]], ...] = ()
+        self.callbacks: dict[object, Callable[[T], Any]] = {}
 
     def add(self, callback: Callable[[T], Any]) -> Callable[[], None]:
-        """Add a callback and return the function that removes it (harmless to call twice)."""
-        entry = [callback]  # a list of its own: one callback may be added twice
-        self.callbacks = (*self.callbacks, entry)
+        """Add a callback and return the function that removes it (harmless to call twice).
+
+        Both are single steps of a dict, which threads may do at the same time.
+        """
+        entry = object()  # one callback may be added twice
+        self.callbacks[entry] = callback
 
         def remove() -> None:
-            self.callbacks = tuple(kept for kept in self.callbacks if kept is not entry)
+            self.callbacks.pop(entry, None)
 
         return remove
 
     def __call__(self, news: T) -> None:
-        for entry in self.callbacks:  # the tuple of this moment, whatever is removed meanwhile
+        for callback in list(self.callbacks.values()):  # whatever is added or removed meanwhile
             try:
-                entry[0](news)
+                callback(news)
             except Exception:
                 logger.exception("a listener failed; the state is committed all the same")

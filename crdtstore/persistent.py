@@ -7,18 +7,22 @@ that grows beyond its load is cut in two and one that shrinks below a quarter of
 a neighbour, so whatever the order of insertions and removals, an operation copies O(sqrt n)
 pointers at the sizes this is made for, and iteration runs through plain lists at C speed.
 
-Nothing reachable from a ``SortedMap`` or a ``Vector`` is ever written after it was made.
+Nothing reachable from a ``SortedMap`` or a ``Vector`` is ever written after it was made. So what
+two versions of a map share need not be looked at to tell what differs: ``changes_since`` compares
+the chunks by identity. Whoever derives something from a map and wants to bring it up to date that
+way keeps it by the map's ``lineage``, which lives as long as any of the versions.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, chain, pairwise
-from operator import is_
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, chain, compress, count, pairwise
+from operator import is_, is_not
+from threading import Lock
 from typing import Any, ClassVar, Final, TypeVar, overload
 
-__all__ = ["MISSING", "SortedMap", "Vector"]
+__all__ = ["MISSING", "Lineage", "SortedMap", "Vector"]
 
 D = TypeVar("D")
 
@@ -41,6 +45,15 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
+class Lineage:
+    """What versions of a map have in common that were made one from another; equal to itself."""
+
+    __slots__ = ("__weakref__",)
+
+
+_naming = Lock()
+
+
 class SortedMap:
     """An immutable mapping from str to any object, iterated in the order of its keys.
 
@@ -50,7 +63,8 @@ class SortedMap:
 
     # Parallel lists of chunks: keys, and values in their order; _firsts are the first keys of the
     # chunks. There is no empty chunk. Replacing values shares _firsts and all of _keys.
-    __slots__ = ("_firsts", "_keys", "_len", "_values")
+    # A list of values belongs to one list of keys: versions that share the one hold the same keys.
+    __slots__ = ("__weakref__", "_firsts", "_keys", "_len", "_lineage", "_values")
     __hash__ = None  # type: ignore[assignment]
 
     EMPTY: ClassVar[SortedMap]
@@ -59,6 +73,7 @@ class SortedMap:
     _keys: list[list[str]]
     _values: list[list[Any]]
     _len: int
+    _lineage: Lineage | None
 
     @staticmethod
     def of(mapping: Mapping[str, Any] | SortedMap) -> SortedMap:
@@ -149,7 +164,7 @@ class SortedMap:
         values[slot] = value
         outer = self._values[:]
         outer[at] = values
-        return _sorted_map(self._firsts, self._keys, outer, self._len)
+        return _sorted_map(self._firsts, self._keys, outer, self._len, self._lineage)
 
     def _insert(self, at: int, slot: int, key: str, value: Any) -> SortedMap:
         chunk, values = self._keys[at][:], self._values[at][:]
@@ -167,7 +182,7 @@ class SortedMap:
             if slot == 0:
                 firsts = firsts[:]
                 firsts[at] = key
-        return _sorted_map(firsts, keys, outer, self._len + 1)
+        return _sorted_map(firsts, keys, outer, self._len + 1, self._lineage)
 
     def remove(self, key: str) -> SortedMap:
         """Return a map without ``key``. Raises `KeyError` if it is not there."""
@@ -186,7 +201,7 @@ class SortedMap:
         if slot == 0:
             firsts = firsts[:]
             firsts[at] = keys[at][0]
-        return _sorted_map(firsts, keys, values, self._len - 1)
+        return _sorted_map(firsts, keys, values, self._len - 1, self._lineage)
 
     def evolve(self, changes: Mapping[str, Any]) -> SortedMap:
         """Return a map with all ``changes`` made: a new value each, or ``MISSING`` to remove.
@@ -229,23 +244,102 @@ class SortedMap:
         if not changed:
             return self
         if small and len(keys) > 1:
-            return _map(_join(keys, MAP_LOAD), _join(values, MAP_LOAD))
-        return _sorted_map(firsts, keys, values, size)
+            keys, values = _join(keys, MAP_LOAD), _join(values, MAP_LOAD)
+            firsts = [chunk[0] for chunk in keys]
+        return _sorted_map(firsts, keys, values, size, self._lineage)
+
+    def transform(self, function: Callable[[str, Any], Any]) -> SortedMap:
+        """Return a map, of no lineage yet, with ``function(key, value)`` in place of each value."""
+        values = [
+            list(map(function, *chunks)) for chunks in zip(self._keys, self._values, strict=True)
+        ]
+        return _sorted_map(self._firsts, self._keys, values, self._len)
+
+    @property
+    def chunks(self) -> tuple[list[list[str]], list[list[Any]]]:
+        """The keys and the values in parallel lists of chunks, to be read only."""
+        return self._keys, self._values
+
+    @property
+    def lineage(self) -> Lineage:
+        """What this version shares with those that are made from it from now on.
+
+        A map made from scratch, or from an empty one, begins another; so versions of one lineage
+        mostly share their chunks. Weak references to it last as long as any of them.
+        """
+        if self._lineage is None:
+            with _naming:
+                self._lineage = self._lineage or Lineage()
+        return self._lineage
+
+    def twin(self) -> SortedMap:
+        """Return another map with the same content, all of it shared, that is of no lineage."""
+        return _sorted_map(self._firsts, self._keys, self._values, self._len)
+
+    def unshared(self, other: SortedMap) -> int:
+        """Return about how many chunks the two do not share: what ``changes_since`` has to read."""
+        start, mine, others = _differing(self._values, other._values)
+        return mine + others - 2 * start
+
+    def changes_since(self, old: SortedMap) -> Iterator[tuple[str, Any, Any]]:
+        """Yield (key, old value, new value) for every key whose value is another, in their order.
+
+        ``MISSING`` stands for no entry, and values are compared with ``is``. Between versions of
+        one lineage this takes the time of what changed, and of comparing two lists of chunks.
+        """
+        if self._keys is old._keys:
+            for at in compress(count(), map(is_not, self._values, old._values)):
+                before, after = old._values[at], self._values[at]
+                for slot in compress(count(), map(is_not, before, after)):
+                    yield self._keys[at][slot], before[slot], after[slot]
+            return
+        start, mine, others = _differing(self._values, old._values)
+        shared = {id(chunk) for chunk in self._values[start:mine]}
+        shared.intersection_update(map(id, old._values[start:others]))
+        past = _entries(old, start, others, shared)
+        present = _entries(self, start, mine, shared)
+        for key in sorted(past.keys() | present.keys()):
+            was, now = past.get(key, MISSING), present.get(key, MISSING)
+            if was is not now:
+                yield key, was, now
 
 
 def _sorted_map(
-    firsts: list[str], keys: list[list[str]], values: list[list[Any]], size: int
+    firsts: list[str],
+    keys: list[list[str]],
+    values: list[list[Any]],
+    size: int,
+    lineage: Lineage | None = None,
 ) -> SortedMap:
     new = object.__new__(SortedMap)
     new._firsts = firsts
     new._keys = keys
     new._values = values
     new._len = size
+    new._lineage = lineage
     return new
 
 
 def _map(keys: list[list[str]], values: list[list[Any]]) -> SortedMap:
     return _sorted_map([chunk[0] for chunk in keys], keys, values, sum(map(len, keys)))
+
+
+def _differing(a: list[list[Any]], b: list[list[Any]]) -> tuple[int, int, int]:
+    """Return the start and both ends of the parts outside which two lists of chunks are alike."""
+    shorter = min(len(a), len(b))
+    start = next(compress(count(), map(is_not, a, b)), shorter)
+    back = next(compress(count(), map(is_not, reversed(a), reversed(b))), shorter)
+    back = min(back, shorter - start)
+    return start, len(a) - back, len(b) - back
+
+
+def _entries(of: SortedMap, start: int, stop: int, without: set[int]) -> dict[str, Any]:
+    """Return the entries of some chunks, but not of those whose lists of values are named."""
+    found: dict[str, Any] = {}
+    for keys, values in zip(of._keys[start:stop], of._values[start:stop], strict=True):
+        if id(values) not in without:
+            found.update(zip(keys, values, strict=True))
+    return found
 
 
 def _merge(

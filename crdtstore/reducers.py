@@ -15,6 +15,7 @@ from crdtstore.actions import Action, action_of
 from crdtstore.cases import Cases
 from crdtstore.declare import compile_state
 from crdtstore.draft import current, is_draft, record
+from crdtstore.errors import ShapeError
 from crdtstore.kinds import Kind
 from crdtstore.shapes import CounterShape, RegisterShape, Shape, freeze_element
 
@@ -56,9 +57,20 @@ class Initial(Generic[S]):
         Raises ``ShapeError`` or ``StateValueError`` for one that cannot be replicated.
         """
         if self._shape is None:
-            make = cast("Callable[[], S]", self._given)
-            self._shape = compile_state(self._name, make())
+            self._shape = compile_state(self._name, self._made())
         return self._shape
+
+    def _made(self) -> S:
+        make = cast("Callable[[], S]", self._given)
+        try:
+            return make()
+        except TypeError as error:
+            if not isinstance(self._given, type):
+                raise
+            raise ShapeError(
+                f"{self._name}: initial_state is the class {self._given.__name__}, and {error}; "
+                "pass an instance"
+            ) from error
 
 
 def reduced(shape: Shape, cases: Cases[Any], name: str, state: Any, action: Any) -> Any:

@@ -16,7 +16,7 @@ from hashlib import blake2b
 from typing import Any, Union
 
 from crdtstore.errors import StateValueError
-from crdtstore.kinds import TextView
+from crdtstore.kinds import Kind, TextView
 from crdtstore.paths import escape
 from crdtstore.persistent import MISSING, SortedMap, Vector
 from crdtstore.values import ANY, Codec, Encoded, canonical, element_key, same
@@ -226,6 +226,8 @@ def freeze_element(shape: Shape, value: Any, path: Path) -> Any:
     """
     if isinstance(shape, RegisterShape):
         return checked(shape.codec, value, path)
+    if isinstance(value, Kind):
+        value = value.default
     if isinstance(shape, RecordShape):
         read = _field_reader(shape, value, path)
         return shape.build(

@@ -12,7 +12,17 @@ import re
 import weakref
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from crdtstore.actions import Action, ActionCreator, Payload, create_action, prepared
 from crdtstore.cases import Cases, Matchable, adapted
@@ -21,6 +31,13 @@ from crdtstore.errors import ShapeError
 from crdtstore.namespace import Namespace
 from crdtstore.reducers import Initial, Reducer, reduced
 from crdtstore.shapes import Shape, describe
+from crdtstore.thunks import AsyncThunk, create_async_thunk
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from crdtstore.thunks.create import AsyncThunkOptions, ThunkDecorator
+    from crdtstore.thunks.lifecycle import Error
 
 __all__ = ["Slice", "SliceSelector", "create_slice", "reset_all"]
 
@@ -96,8 +113,8 @@ class Slice(Generic[S]):
         self._injected = False
         self.case_reducers: dict[str, Any] = {}
         self.share_payloads = share_payloads
-        self._creators: dict[str, ActionCreator[..., Any]] = {}
-        self.actions = Namespace("reducer", self._creators)
+        self._creators: dict[str, Any] = {}
+        self.actions: Namespace[Any] = Namespace("reducer", self._creators)
         self._selectors: dict[str, SliceSelector[S, ..., Any]] = {}
         self.selectors = Namespace("selector", self._selectors)
         self.reset: ActionCreator[[], None] = ActionCreator(f"{name}/@@reset", _no_payload)
@@ -236,6 +253,53 @@ class Slice(Generic[S]):
             return function
 
         return decorate
+
+    # Thunks
+
+    def async_thunk(
+        self,
+        *,
+        name: str | None = None,
+        pending: Callable[..., Any] | None = None,
+        fulfilled: Callable[..., Any] | None = None,
+        rejected: Callable[..., Any] | None = None,
+        settled: Callable[..., Any] | None = None,
+        **options: Unpack[AsyncThunkOptions[Any, Error]],
+    ) -> ThunkDecorator[Error]:
+        """Return a decorator that makes an async thunk of the slice: ``"slice/function"``.
+
+        The reducers answer its actions, ``settled`` both of its ends; ``options`` are those of
+        ``create_async_thunk``.
+        """
+
+        def decorate(payload_creator: Callable[..., Any]) -> AsyncThunk[Any, Any, Any]:
+            cases = (pending, fulfilled, rejected, settled)
+            definition = AsyncThunkDefinition(payload_creator, *cases, cast(Any, options))
+            return self._add_thunk(name or payload_creator.__name__, definition)
+
+        return cast("ThunkDecorator[Error]", decorate)
+
+    def _add_thunk(self, name: str, given: AsyncThunkDefinition) -> AsyncThunk[Any, Any, Any]:
+        def recipe(of: Slice[S]) -> AsyncThunk[Any, Any, Any]:
+            of._check_new(name)
+            thunk: AsyncThunk[Any, Any, Any] = create_async_thunk(
+                f"{of.name}/{name}", given.payload_creator, **given.options
+            )
+            cases = {
+                state: adapted(reducer, f"the {state} reducer of {thunk.type_prefix!r}")
+                for state, reducer in given.cases.items()
+                if reducer is not None
+            }
+            for state, case in cases.items():
+                if state == "settled":
+                    of._cases.own_matcher(thunk.settled, case)
+                else:
+                    of._cases.own(getattr(thunk, state).type, case)
+            of.case_reducers[name] = given.cases
+            of._creators[name] = thunk
+            return thunk
+
+        return self._define(recipe)
 
     # Selectors
 

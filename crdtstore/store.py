@@ -22,11 +22,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import msgpack
 
 from crdtstore.actions import Action, action_of
+from crdtstore.autobatch import AutoBatch, AutoBatchOption, should_auto_batch
 from crdtstore.cases import Case, Cases
 from crdtstore.changes import Change
+from crdtstore.checks import (
+    create_action_creator_invariant_middleware,
+    create_serializable_state_invariant_middleware,
+)
 from crdtstore.commits import CommitHooks
 from crdtstore.document import Broken, new_client_id
 from crdtstore.draft import record
+from crdtstore.dynamic import AddMiddleware
 from crdtstore.errors import (
     ClosedError,
     DispatchError,
@@ -35,7 +41,7 @@ from crdtstore.errors import (
     UpdateError,
 )
 from crdtstore.housekeeping import Housekeeper
-from crdtstore.middleware import Middleware, compose, thunk_middleware
+from crdtstore.middleware import Dispatch, Middleware, Startable, compose, thunk_middleware
 from crdtstore.notify import Listeners, logger
 from crdtstore.paths import base36
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
@@ -44,10 +50,11 @@ from crdtstore.slot import Slot
 from crdtstore.state import RootState, conflict_path
 from crdtstore.storage import Quarantined, Record, Storage
 from crdtstore.subscriptions import Subscriptions
-from crdtstore.tasks import Tasks
+from crdtstore.tasks import Running, Tasks
 from crdtstore.updates import Update
 from crdtstore.values import ANY
 from crdtstore.waitable import Waitable
+from crdtstore.watching import Watch, watch
 
 if TYPE_CHECKING:
     from typing import Self
@@ -87,6 +94,7 @@ class Store:
         | None,
         extra_argument: Any,
         notify: Callable[[Callable[[], None]], Any] | None,
+        auto_batch: AutoBatchOption,
         clock: Callable[[], float],
         token: Callable[[], str],
     ) -> None:
@@ -100,7 +108,9 @@ class Store:
         self._index: dict[str, list[_Chosen]] = {}
         self._open: list[Slot] = []
         self._revision = -1
-        self._subscriptions = Subscriptions(self._lock, self.get_state, notify)
+        self._subscriptions = Subscriptions(
+            self._lock, self.get_state, notify, AutoBatch(auto_batch)
+        )
         self._commits = CommitHooks(storage)
         self._inject_hooks: Listeners[str] = Listeners()
         self._close_hooks: Listeners[None] = Listeners()
@@ -127,6 +137,10 @@ class Store:
 
     def _layers(self, middleware: Any, extra: Any) -> Sequence[Middleware]:
         defaults = [thunk_middleware(extra)]
+        if __debug__:
+            creators = create_action_creator_invariant_middleware()
+            values = create_serializable_state_invariant_middleware()
+            defaults = [creators, *defaults, values]
         if middleware is None:
             return defaults
         if callable(middleware):
@@ -234,9 +248,13 @@ class Store:
     # Local work
 
     @overload
+    def dispatch(self, action: AddMiddleware, /) -> Dispatch: ...  # type: ignore[overload-overlap]
+    @overload
     def dispatch(self, action: Action[T], /) -> Action[T]: ...
     @overload
-    def dispatch(self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /) -> Waitable[R]: ...
+    def dispatch(self, request: Startable[R], /) -> R: ...
+    @overload
+    def dispatch(self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /) -> Running[R]: ...
     @overload
     def dispatch(self, thunk: Callable[[Any, Any], R], /) -> R: ...
     @overload
@@ -267,29 +285,36 @@ class Store:
             cases = self._index.get(action.type, ())
             if self._open:
                 cases = [*cases, *self._matching(action)]
-            if not cases:
-                return action
-            recorded: list[tuple[Slot, list[Change]]] = []
-            self._running = True
-            try:
-                for slot, case, more in cases:
-                    changes = record(
-                        slot.slice.shape,
-                        slot.document.state,
-                        lambda draft, case=case: case(draft, action),  # type: ignore[misc]
-                        token=self._token,
-                        root=slot.slice.reducer_path,
-                        after=[_bound(each, action) for each in more] if more else (),
-                    )
-                    if changes:
-                        recorded.append((slot, changes))
-            finally:
-                self._running = False
-            if not recorded:
-                return action
-            self._apply(recorded, action)
-        self._tell()
+            recorded = self._record(cases, action) if cases else None
+            if recorded:
+                self._apply(recorded, action)
+        if recorded:
+            self._tell()
+        else:
+            self._subscriptions.unchanged(action)
         return action
+
+    def _record(
+        self, cases: Iterable[_Chosen], action: Action[Any]
+    ) -> list[tuple[Slot, list[Change]]]:
+        """Run the case reducers on drafts; nothing is changed yet."""
+        recorded: list[tuple[Slot, list[Change]]] = []
+        self._running = True
+        try:
+            for slot, case, more in cases:
+                changes = record(
+                    slot.slice.shape,
+                    slot.document.state,
+                    lambda draft, case=case: case(draft, action),  # type: ignore[misc]
+                    token=self._token,
+                    root=slot.slice.reducer_path,
+                    after=[_bound(each, action) for each in more] if more else (),
+                )
+                if changes:
+                    recorded.append((slot, changes))
+        finally:
+            self._running = False
+        return recorded
 
     def _reindex(self) -> None:
         revision = Cases.revision
@@ -321,7 +346,14 @@ class Store:
                 named.append((slot.slice.reducer_path, slot.document.apply(changes, now)))
                 if slot.slice.share_payloads:
                     payload = _payload(action)
-            self._commit(named, (action.type, self.replica, now, payload), None, now, local=True)
+            self._commit(
+                named,
+                (action.type, self.replica, now, payload),
+                None,
+                now,
+                local=True,
+                defer=action.meta is not None and should_auto_batch(action),
+            )
         except BaseException as error:  # what was not logged must not be seen
             self._rebuild(touched)
             _raise_interrupt(error)
@@ -408,8 +440,27 @@ class Store:
         return self._inject_hooks.add(callback)
 
     def on_close(self, callback: Callable[[], Any]) -> Callable[[], None]:
-        """Call ``callback`` when the store is closed; return the function that stops that."""
-        return self._close_hooks.add(lambda _: callback())
+        """Call ``callback`` when the store is closed, at once if it is; return what undoes that."""
+        with self._lock:
+            closed = self._closed
+            undo = self._close_hooks.add(lambda _: callback())
+        if closed:
+            undo()
+            callback()
+        return undo
+
+    @overload
+    def watch(self) -> Watch[RootState]: ...
+    @overload
+    def watch(self, selector: Callable[[RootState], V]) -> Watch[V]: ...
+    def watch(self, selector: Callable[[RootState], Any] | None = None) -> Watch[Any]:
+        """Return what ``selector`` returns (or the whole state) as it changes, to be looped over.
+
+        ``async for value in store.watch(selector)`` in a coroutine, a plain ``for`` in a thread. A
+        loop starts with the current value, skips to the newest if it is slow, and ends when the
+        store is closed.
+        """
+        return watch(self) if selector is None else watch(self, selector)
 
     # Replication
 
@@ -537,7 +588,7 @@ class Store:
             self._closed = True
         if self._forked:
             return
-        self._close_hooks(None)
+        self._subscriptions.close()
         self._keeper.stop()
         try:
             self._storage.close()
@@ -546,6 +597,7 @@ class Store:
             raise
         for slot in self._slots.values():
             slot.document.close()
+        self._close_hooks(None)
 
     def __enter__(self) -> Self:
         return self

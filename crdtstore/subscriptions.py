@@ -2,7 +2,7 @@
 
 Commits hand in the new state under the store's lock; listeners run without it, on the thread that
 committed or wherever ``notify`` sends them. A batch tells once, at its end; a low-priority change
-waits for the next normal one or for the scheduler of ``autobatch``, as in Redux Toolkit's
+waits for the next normal one or for the appointment of ``autobatch``, as in Redux Toolkit's
 ``autoBatchEnhancer``.
 """
 
@@ -10,22 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
+from crdtstore.autobatch import AutoBatch, should_auto_batch
 from crdtstore.notify import Listeners, Queue, logger
 from crdtstore.state import RootState
 
 __all__ = ["Subscriptions"]
-
-
-class Scheduler(Protocol):
-    """When low-priority changes are told at the latest."""
-
-    def defer(self, notify: Callable[[], None], /) -> None:
-        """Call ``notify`` in a while, once for several calls of this."""
-
-    def settle(self) -> None:
-        """Forget what was deferred."""
 
 
 class Subscriptions:
@@ -40,7 +31,7 @@ class Subscriptions:
         lock: Any,
         get_state: Callable[[], RootState],
         notify: Callable[[Callable[[], None]], Any] | None,
-        auto_batch: Scheduler | None = None,
+        auto_batch: AutoBatch,
     ) -> None:
         self._lock = lock
         self._get_state = get_state
@@ -57,14 +48,22 @@ class Subscriptions:
         """Note a new state, with the lock held; ``tell`` when it is released."""
         if not self._listeners.callbacks or self._batches:
             return
-        if defer and self._auto_batch is not None:
+        if defer and self._auto_batch.enabled:
             self._deferred = True
-            self._auto_batch.defer(self._tell_deferred)
             return
-        if self._deferred and self._auto_batch is not None:
+        self._settle()
+        self._announce(state)
+
+    def unchanged(self, action: Any) -> None:
+        """Tell what was put off, for ``action``, which changed nothing, is no reason to wait on."""
+        if self._deferred and not should_auto_batch(action):
+            self._auto_batch.settle()
+            self._tell_deferred()
+
+    def _settle(self) -> None:
+        if self._deferred:
             self._deferred = False
             self._auto_batch.settle()
-        self._announce(state)
 
     def _announce(self, state: RootState) -> None:
         self._told += 1
@@ -80,7 +79,9 @@ class Subscriptions:
         self.tell()
 
     def tell(self) -> None:
-        """Call the listeners, without the lock."""
+        """Call the listeners, without the lock, or see to it that it is done in time."""
+        if self._deferred:
+            self._auto_batch.defer(self._tell_deferred)
         if self._notify is None:
             self._news.drain()
         elif self._news.items:
@@ -88,6 +89,11 @@ class Subscriptions:
                 self._notify(self._news.drain)
             except Exception:  # a loop that is closed, say
                 logger.exception("notify= failed; the state is committed all the same")
+
+    def close(self) -> None:
+        """Tell what was put off, and put off no more."""
+        self._auto_batch.close()
+        self._tell_deferred()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -103,6 +109,7 @@ class Subscriptions:
                 self._batches -= 1
                 state = self._get_state()
                 if not self._batches and state is not self._unbatched:
+                    self._settle()
                     self._announce(state)
             self.tell()
 

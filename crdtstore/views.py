@@ -3,7 +3,8 @@
 A record snapshot is an instance of a generated subclass of the user's own class, so ``isinstance``,
 methods, properties and ``match`` work; its fields are slots, so reading one costs an attribute
 read. Containers wrap persistent maps and vectors: changing one entry makes a new view and leaves
-all the others the same objects, which is what ``is`` comparisons in selectors rely on.
+all the others the same objects, which is what ``is`` comparisons in selectors rely on. Every
+snapshot can be referred to weakly, so that what was computed from it can go when it goes.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class FrozenRecord:
 class Record(FrozenRecord, Mapping[str, Any]):
     """A record declared by a plain dict: fields read as attributes and as items."""
 
-    __slots__ = ("_crdt_values",)
+    __slots__ = ("__weakref__", "_crdt_values")
     _crdt_values: dict[str, Any]
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -301,7 +302,7 @@ class ListSnapshot(ListView[Any]):
     ``_root`` names the order it was read from; it is empty while only the default shows.
     """
 
-    __slots__ = ("_keys", "_root", "_rows")
+    __slots__ = ("__weakref__", "_keys", "_root", "_rows")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, keys: Vector, rows: SortedMap, root: str = "") -> None:
@@ -371,7 +372,7 @@ def _restore_list(keys: list[str], rows: dict[str, Any]) -> ListSnapshot:
 class _MappingSnapshot:
     """What tables and maps share when read."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("__weakref__", "_rows")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, rows: SortedMap) -> None:
@@ -449,7 +450,7 @@ class MapSnapshot(_MappingSnapshot, MapView[Any]):
 class SetSnapshot(SetView[Any]):
     """A set as read: its values by canonical key, in the order of those keys."""
 
-    __slots__ = ("_items",)
+    __slots__ = ("__weakref__", "_items")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, items: SortedMap) -> None:

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Generator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Waitable"]
 
@@ -57,9 +61,38 @@ class Waitable(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if not self._future.done():
-            # Unshielded, a task cancelled here would cancel the work that others wait for.
-            yield from asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+            yield from self._wake().__await__()
+        return self._settled(asyncio.CancelledError)
+
+    def _wake(self) -> asyncio.Future[None]:
+        """Return a future of the running loop, done when this is; cancelling it cancels no work."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        def done(_: object) -> None:
+            with suppress(RuntimeError):  # the loop of who waited was closed
+                loop.call_soon_threadsafe(wake)
+
+        self._future.add_done_callback(done)
+        return waiter
+
+    def _settled(self, cancelled: type[BaseException]) -> T:
+        """Return the result of what is done, or raise; ``cancelled``, if that is what it was."""
+        if self._future.cancelled():
+            raise cancelled(*self._reason())
         return self._future.result()
+
+    def _reason(self) -> tuple[str, ...]:
+        """Return why it was cancelled, if that is known."""
+        return ()
+
+    def on_done(self, callback: Callable[[Self], Any]) -> None:
+        """Call ``callback(self)`` when done, at once if it is: on the thread that did the work."""
+        self._future.add_done_callback(lambda _: callback(self))
 
     def __repr__(self) -> str:
         return f"<Waitable {self.name}: {'done' if self.done() else 'pending'}>"

@@ -72,6 +72,26 @@ class MapMachine(RuleBasedStateMachine):
             self.become(new)
             self.oracle = dict(oracle)
 
+    @rule(at=fractions)
+    def compare(self, at: float) -> None:
+        if not self.versions:
+            return
+        old, oracle = self.versions[int(at * (len(self.versions) - 1))]
+        changes = list(self.new.changes_since(old))
+        assert changes == [
+            (key, oracle.get(key, MISSING), self.oracle.get(key, MISSING))
+            for key in sorted(oracle.keys() | self.oracle.keys())
+            if oracle.get(key, MISSING) is not self.oracle.get(key, MISSING)
+        ]
+        assert list(old.changes_since(self.new)) == [(key, new, was) for key, was, new in changes]
+        assert self.new.unshared(old) == old.unshared(self.new) >= bool(changes)
+
+    @rule(value=items)
+    def transform(self, value: int) -> None:
+        new = self.new.transform(lambda key, old: (key, old, value))
+        assert dict(new.items()) == {key: (key, v, value) for key, v in self.oracle.items()}
+        assert new == SortedMap.of(dict(new.items()))
+
     @rule(key=keys)
     def read(self, key: str) -> None:
         assert self.new.get(key, MISSING) is self.oracle.get(key, MISSING)

@@ -223,7 +223,6 @@ def test_a_kind_and_its_annotation_agree() -> None:
         (declaring(Counter[str], default=0), "Counter counts in int or float, not"),  # type: ignore[type-var]
         (declaring(Text, default=5), "a Text starts as str, got 5"),
         (declaring(Row, default=5), "expected an instance of Row as the default, got int; write"),
-        (Row, "initial_state is the class Row; pass an instance: Row()"),
         (make_dataclass("Empty", [])(), "a record needs at least one field"),
         (make_dataclass("Hidden", [("_crdt_x", int, 0)])(), "the field name '_crdt_x' is reserved"),
         ({1: 2}, "field names are str, got 1"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
@@ -25,7 +25,8 @@ from crdtstore import (
     configure_store,
     create_slice,
 )
-from crdtstore.middleware import LoopThread
+from crdtstore.middleware import Creator, Startable, thunk_middleware
+from crdtstore.tasks import Running, Tasks
 
 TIMEOUT = 30
 
@@ -195,21 +196,34 @@ def test_a_thunk_that_raises_raises() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (add, r"got ActionCreator: <action creator counts/add>; did you forget to call add\(\)\?"),
-        (Count, r"got type: .*; did you forget to call Count\(\)\?"),
-        (None, "got NoneType: None$"),
-        (5, "got int: 5$"),
-        ("counts/add", "got str: 'counts/add'$"),
-        ({"payload": 1}, "got dict"),
-        ({"type": 5}, "got dict"),
+        (add, r"the action creator of 'counts/add' was dispatched.*dispatch\(add\(\)\)"),
+        (Count, r"dispatch takes an action .* got type: .*; did you forget to call Count\(\)\?"),
+        (None, "dispatch takes an action .* got NoneType: None$"),
+        (5, "dispatch takes an action .* got int: 5$"),
+        ("counts/add", "dispatch takes an action .* got str: 'counts/add'$"),
+        ({"payload": 1}, "dispatch takes an action .* got dict"),
+        ({"type": 5}, "dispatch takes an action .* got dict"),
     ],
 )
 def test_what_is_no_action_is_refused(wrong: Any, message: str) -> None:
     """A forgotten call of a creator says so."""
     with opened() as store:
-        with pytest.raises(DispatchError, match=f"dispatch takes an action .* {message}"):
+        with pytest.raises(DispatchError, match=message):
             store.dispatch(wrong)
         assert store.state.counts.n == 0
+
+
+def test_an_action_creator_is_no_thunk() -> None:
+    """It is not called with ``dispatch``; that it was meant to be called is said, in all modes."""
+    with opened() as store, pytest.raises(DispatchError, match=r"did you forget to call .*add\(\)"):
+        store.dispatch(add)  # type: ignore[call-overload]
+    with (
+        opened(middleware=lambda default: [thunk_middleware()]) as store,
+        pytest.raises(
+            DispatchError, match=r"got ActionCreator: .*; did you forget to call add\(\)"
+        ),
+    ):
+        store.dispatch(add)  # type: ignore[call-overload]
 
 
 # Coroutine thunks
@@ -297,7 +311,7 @@ def test_threads_share_the_loop_thread() -> None:
             thread.join()
         assert store.state.counts.n == 40
         assert len(results) == 8
-    assert not any(thread.name == "crdtstore-thunks" for thread in threading.enumerate())
+    assert not any(thread.name == "crdtstore-tasks" for thread in threading.enumerate())
 
 
 def test_a_cancelled_thunk_is_cancelled_for_who_waits() -> None:
@@ -331,7 +345,7 @@ def test_closing_cancels_thunks_and_starts_no_more() -> None:
     store.close()
     with pytest.raises(CancelledError):
         waiting.wait(TIMEOUT)
-    with pytest.raises(ClosedError, match="it runs no thunk any more"):
+    with pytest.raises(ClosedError, match="it does not run later any more"):
         store.dispatch(later)
 
 
@@ -348,21 +362,77 @@ def test_a_thunk_may_close_the_store() -> None:
         store.dispatch(add())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_a_loop_thread_of_before_a_fork_is_replaced() -> None:
-    """In a child the old thread does not run; a new one is started instead of waiting for ever."""
-    loop_thread = LoopThread("test-loop")
+# What starts itself
 
-    async def answer() -> int:
-        return 5
 
-    assert loop_thread.run(answer()).result(TIMEOUT) == 5
-    child = os.fork()
-    if not child:
-        try:
-            os._exit(loop_thread.run(answer()).result(TIMEOUT))
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
-    loop_thread.stop()
-    loop_thread.stop()
+class Greeting(Startable[str]):
+    """Something to dispatch that is neither an action nor a function."""
+
+    def start(self, dispatch: Any, get_state: Any, extra: Any, tasks: Tasks) -> str:
+        dispatch(add(get_state().counts.n + 1))
+        assert isinstance(tasks, Tasks)
+        return f"hello {extra}"
+
+
+def test_a_startable_is_started_with_all_there_is() -> None:
+    """It gets what thunks get, always the extra argument, and where to run coroutines."""
+    with opened(extra_argument="you") as store:
+        assert store.dispatch(Greeting()) == "hello you"
+        assert store.state.counts.n == 1
+
+
+def test_what_creates_is_not_run() -> None:
+    """A creator that was not called is explained, not called with ``dispatch``."""
+
+    class Maker(Creator):
+        def __call__(self, dispatch: Any, get_state: Any) -> None:
+            raise AssertionError
+
+    with opened() as store, pytest.raises(DispatchError, match="got Maker"):
+        store.dispatch(Maker())
+
+
+def test_middleware_may_run_coroutines_and_watch_commits() -> None:
+    """``api`` has the store's tasks and its commits."""
+    seen: list[Any] = []
+    done = threading.Event()
+
+    def watching(api: MiddlewareAPI) -> Any:
+        async def note(seq: int) -> None:
+            seen.append(seq)
+            done.set()
+
+        api.on_commit(lambda commit: api.tasks.run(note(commit.seq), "note"))
+        return lambda proceed: proceed
+
+    with opened(middleware=[watching]) as store:
+        store.dispatch(add())
+        assert done.wait(TIMEOUT)
+    assert len(seen) == 1
+
+
+def test_a_coroutine_thunk_can_be_cancelled() -> None:
+    """Its ``Running`` does that, from any thread."""
+    started = threading.Event()
+
+    async def for_ever(dispatch: Any, get_state: Any) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    with opened() as store:
+        running: Any = store.dispatch(for_ever)
+        assert isinstance(running, Running)
+        assert started.wait(TIMEOUT)
+        running.cancel("enough")
+        with pytest.raises(CancelledError, match="enough"):
+            running.wait(TIMEOUT)
+
+
+def test_a_coroutine_thunk_that_fails_unseen_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waited for it, and it does not fail in silence."""
+    with opened() as store:
+        store.dispatch(failing)
+        store.dispatch(later).wait(TIMEOUT)
+    gc.collect()
+    assert "failing failed, and nobody waited for it" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import weakref
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 import pytest
@@ -110,6 +111,95 @@ def test_maps_are_equal_by_their_entries() -> None:
     assert grown != dict(whole.items())
     with pytest.raises(TypeError, match="unhashable"):
         hash(grown)
+
+
+def test_changes_since_another_version_are_told_in_order() -> None:
+    """Every key whose value is another object, with ``MISSING`` for none; equal is not the same."""
+    value = [1]
+    old = SortedMap.of(dict.fromkeys(keys(50), value))
+    assert list(old.changes_since(old)) == []
+    new = old.set("k00030", 3).set("k00007", [1]).remove("k00001").set("a", 0).set("z", 0)
+    assert list(new.changes_since(old)) == [
+        ("a", MISSING, 0),
+        ("k00001", value, MISSING),
+        ("k00007", value, [1]),
+        ("k00030", value, 3),
+        ("z", MISSING, 0),
+    ]
+    back = new.set("k00007", value).set("k00030", value).set("k00001", value)
+    assert list(back.remove("a").remove("z").changes_since(old)) == []
+    assert list(SortedMap.EMPTY.changes_since(SortedMap.EMPTY)) == []
+    assert [len(list(x.changes_since(y))) for x, y in ((old, back.EMPTY), (back.EMPTY, old))] == [
+        50,
+        50,
+    ]
+    ours, theirs = Refusing(), Refusing()
+    ((key, was, now),) = old.set("k00001", ours).changes_since(old.set("k00001", theirs))
+    assert (key, was is theirs, now is ours) == ("k00001", True, True)
+
+
+class Refusing:
+    """Does not want to be compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+
+def test_versions_of_one_lineage_share_their_chunks() -> None:
+    """What two do not share is what changed, about; another map shares nothing."""
+    old = SortedMap.of(dict.fromkeys(keys(5000), 0))
+    assert old.unshared(old) == 0
+    assert 0 < old.set("k00100", 1).unshared(old) <= 2
+    assert old.unshared(SortedMap.of(dict.fromkeys(keys(5000), 0))) > 10
+    assert old.twin() == old
+    assert old.twin() is not old
+    assert old.twin().unshared(old) == 0
+
+
+def test_a_lineage_begins_where_somebody_asks_for_it() -> None:
+    """Versions made from there on are of it, whatever made them; others are not."""
+    old = SortedMap.of(dict.fromkeys(keys(30), 0))
+    before = old.set("k00001", 1)
+    lineage = old.lineage
+    assert old.lineage is lineage
+    later = [
+        old.set("k00001", 1),
+        old.set("new", 1),
+        old.remove("k00002"),
+        old.evolve({"k00003": MISSING, "k00004": 5, "z": 1}),
+        old.evolve(dict.fromkeys(keys(29), MISSING)),
+        old.set("k00001", 1).set("k00002", 2).remove("k00003"),
+    ]
+    assert all(each.lineage is lineage for each in later)
+    others = [before, old.twin(), old.transform(lambda key, value: 1), SortedMap.of({"a": 1})]
+    assert len({id(each.lineage) for each in (*others, old, SortedMap.EMPTY)}) == 6
+    grown = SortedMap.EMPTY.set("a", 1), SortedMap.EMPTY.evolve({"a": 1, "b": 2})
+    assert SortedMap.EMPTY.lineage not in [each.lineage for each in grown]
+    assert copy.copy(old).lineage is not lineage
+
+
+def test_a_lineage_lasts_as_long_as_its_versions() -> None:
+    """So what is kept by it, weakly, goes with the last of them."""
+    old = SortedMap.of({"a": 1})
+    reference = weakref.ref(old.lineage)
+    new = old.set("a", 2)
+    del old
+    assert reference() is new.lineage
+    del new
+    assert reference() is None
+
+
+def test_transforming_keeps_the_keys() -> None:
+    """The function gets each key and value, in their order."""
+    old = SortedMap.of({key: i for i, key in enumerate(keys(100))})
+    seen: list[str] = []
+    new = old.transform(lambda key, value: seen.append(key) or (key, value))
+    assert seen == list(old)
+    assert list(new.items()) == [(key, (key, value)) for key, value in old.items()]
+    assert new.set("k00001", 0).get("k00001") == 0
+    chunked_keys, values = new.chunks
+    assert list(chain.from_iterable(chunked_keys)) == list(new)
+    assert list(chain.from_iterable(values)) == list(new.values())
 
 
 @pytest.mark.parametrize("seed", range(3))

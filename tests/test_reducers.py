@@ -235,6 +235,12 @@ def test_a_lazy_initial_state_that_is_wrong_says_so_when_needed() -> None:
         lazy.get_initial_state()
 
 
+def test_a_class_that_needs_arguments_is_no_initial_state() -> None:
+    """Its own message says which, and ours what to do."""
+    with pytest.raises(ShapeError, match=r"is the class Todo, and .*'text'; pass an instance"):
+        create_reducer(Todo, lambda builder: None).get_initial_state()
+
+
 def test_the_object_notation_is_refused() -> None:
     """As in Redux Toolkit 2, with what to write instead."""
     with pytest.raises(TypeError, match=r"lambda builder: builder\.add_case"):
@@ -286,3 +292,27 @@ def test_a_builder_that_is_wrong_raises_where_it_is_used() -> None:
     """``create_reducer`` runs it at once."""
     with pytest.raises(ShapeError):
         create_reducer(0, lambda b: b.add_default_case(lambda s: s).add_case(up, lambda s: s))
+
+
+def test_a_state_declared_by_a_dict_may_be_returned_with_its_kinds() -> None:
+    """What made the initial state makes it again, as resets are written."""
+
+    def initial() -> dict[str, Any]:
+        return {
+            "n": Counter(3),
+            "rows": Table[Todo]({"a": Todo("x")}),
+            "deep": {"tags": Set({"t"})},
+        }
+
+    def change(state: Any) -> None:
+        state.n += 5
+        state.rows.clear()
+        state.deep.tags.add("u")
+
+    def build(builder: Any) -> None:
+        builder.add_case("change", change).add_case("reset", lambda state: initial())
+
+    reducer = create_reducer(initial(), build)
+    changed = reducer(None, Action("change"))
+    assert changed == {"n": 8, "rows": {}, "deep": {"tags": {"t", "u"}}}
+    assert reducer(changed, Action("reset")) == reducer.get_initial_state()

@@ -11,6 +11,7 @@ from crdtstore import (
     Action,
     Counter,
     FrozenStateError,
+    List,
     Set,
     ShapeError,
     Slice,
@@ -531,3 +532,110 @@ def test_an_unwrapped_selector_keeps_what_hangs_on_it() -> None:
     made = create_slice(name="s", initial_state=42, selectors={"multiple": multiple})
     assert made.selectors.multiple.unwrapped.test == 0  # type: ignore[attr-defined]
     assert made.selectors.multiple({"s": 42}, 2) == 84
+
+
+# Thunks inside a slice
+
+
+@dataclass
+class Page:
+    log: List[str] = List()
+    text: str = ""
+
+
+def noted(state: Page, action: Action[Any]) -> None:
+    """Write down that an action came."""
+    state.log.append(action.type.rpartition("/")[2])
+
+
+def settled(state: Page) -> None:
+    """Answer both ends."""
+    state.log.append("settled")
+
+
+async def load(arg: str, api: Any) -> str:
+    """Fail for one argument."""
+    if arg == "bad":
+        raise ValueError(arg)
+    return arg.upper()
+
+
+def take(state: Page, action: Action[str]) -> None:
+    """Keep the payload."""
+    noted(state, action)
+    state.text = action.payload
+
+
+CASES: Any = {"pending": noted, "fulfilled": take, "rejected": noted, "settled": settled}
+
+
+def by_create() -> tuple[Any, Any]:
+    made = create_slice(
+        name="page",
+        initial_state=Page(),
+        reducers=lambda create: {"load": create.async_thunk(load, **CASES)},
+    )
+    return made, made.actions.load
+
+
+def by_decorator() -> tuple[Any, Any]:
+    made = create_slice(name="page", initial_state=Page())
+    return made, made.async_thunk(**CASES)(load)
+
+
+@pytest.mark.parametrize("make", [by_create, by_decorator])
+def test_a_thunk_of_a_slice_has_its_reducers_there(make: Any) -> None:
+    """One for each of its actions, and one for both ends, which comes after."""
+    made, thunk = make()
+    with configure_store([made]) as store:
+        end = store.dispatch(thunk("x")).wait(30)
+        assert end.type == "page/load/fulfilled"
+        assert store[made] == Page(["pending", "fulfilled", "settled"], "X")
+        store.dispatch(thunk("bad")).wait(30)
+        assert store[made].log[3:] == ["pending", "rejected", "settled"]
+    assert made.actions.load is thunk
+    assert made.case_reducers["load"] == CASES
+
+
+def test_an_instance_has_thunks_of_its_own() -> None:
+    """With its own types, also for a thunk that was added later."""
+    made = create_slice(name="page", initial_state=Page())
+    other = made.instance("other")
+
+    @made.async_thunk(name="fetch", fulfilled=take, condition=lambda arg: arg != "never")
+    def load_plainly(arg: str) -> str:
+        return arg * 2
+
+    with configure_store([made, other]) as store:
+        store.dispatch(other.actions.fetch("x")).wait(30)
+        store.dispatch(load_plainly("never")).wait(30)
+        assert (store[made].text, store[other].text) == ("", "xx")
+        store.dispatch(load_plainly("y")).wait(30)
+        assert (store[made].text, store[other].text) == ("yy", "xx")
+    assert load_plainly.type_prefix == "page/fetch"
+
+
+def test_the_names_of_thunks_and_reducers_are_one_namespace() -> None:
+    """A second definition is refused before anything is added."""
+    made, _ = by_create()
+    with pytest.raises(ShapeError, match="has a reducer named 'load' already"):
+        made.async_thunk()(load)
+    with pytest.raises(ShapeError, match="has a reducer named 'load' already"):
+        made.reducer(name="load")(lambda state: None)
+    with pytest.raises(TypeError, match="a case reducer is a function, got 5"):
+        made.async_thunk(name="second", pending=noted, fulfilled=5)(load)
+    assert "second" not in made.actions
+    assert "page/second/pending" not in made.cases.exact
+
+
+def test_a_builder_answers_the_thunk_of_another_slice() -> None:
+    """``add_async_thunk`` adds all its cases at once."""
+    _, thunk = by_decorator()
+    other = create_slice(
+        name="other",
+        initial_state=Page(),
+        extra_reducers=lambda builder: builder.add_async_thunk(thunk, **CASES),
+    )
+    with configure_store([other]) as store:
+        store.dispatch(thunk("x")).wait(30)
+        assert store[other].log == ["pending", "fulfilled", "settled"]

@@ -88,10 +88,13 @@ def test_a_cancelled_task_cancels_only_its_own_waiting() -> None:
     future: Future[int] = Future()
     waitable = Waitable(future, "the answer")
 
+    complaints: list[object] = []
+
     async def scenario() -> int:
         async def awaiting() -> int:
             return await waitable
 
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
         impatient = asyncio.create_task(awaiting())
         patient = asyncio.create_task(awaiting())
         await asyncio.sleep(0)
@@ -104,6 +107,37 @@ def test_a_cancelled_task_cancels_only_its_own_waiting() -> None:
 
     assert asyncio.run(scenario()) == 1
     assert waitable.wait(0) == 1
+    assert complaints == []
+
+
+def test_cancelled_work_is_cancelled_for_who_awaits() -> None:
+    """By asyncio's error, whether it was done before or while it was awaited."""
+    future: Future[int] = Future()
+    waitable = Waitable(future, "the answer")
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().call_soon(future.cancel)
+        for _ in range(2):
+            with pytest.raises(asyncio.CancelledError):
+                await waitable
+
+    asyncio.run(scenario())
+
+
+def test_a_loop_closed_while_it_waited_hurts_nobody() -> None:
+    """The work is done later, and the others hear of it."""
+    future: Future[int] = Future()
+    waitable = Waitable(future, "the answer")
+
+    async def give_up() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(waitable, 0.001)
+
+    asyncio.run(give_up())
+    heard: list[Waitable[int]] = []
+    waitable.on_done(heard.append)
+    future.set_result(1)
+    assert heard == [waitable]
 
 
 def test_the_repr_says_what_and_whether() -> None:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from inspect import iscoroutine
 from typing import Any, TypeVar, cast
 
-from crdtstore.changes import Add, Change, Path, Put
+from crdtstore.changes import Add, Change, Put
 from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
+from crdtstore.draft.lending import catch_up, finish
 from crdtstore.draft.lists import ListDraft
-from crdtstore.draft.records import RecordDraft, assign, open_record, open_text, read, write
-from crdtstore.draft.scope import Lent, Opener, Scope, display
+from crdtstore.draft.records import assign, open_record, open_text
+from crdtstore.draft.scope import Opener, Scope, display
 from crdtstore.draft.showing import opened, show
 from crdtstore.draft.texts import TextDraft, TextPlace
 from crdtstore.errors import ReducerError
@@ -24,17 +25,13 @@ from crdtstore.shapes import (
     ListShape,
     MapShape,
     RecordShape,
-    RegisterShape,
     SetShape,
     Shape,
     TableShape,
     TextShape,
     check_number,
-    freeze_element,
-    same_state,
 )
 from crdtstore.values import freeze, same
-from crdtstore.views import read_field
 
 __all__ = ["current", "is_draft", "original", "record"]
 
@@ -66,7 +63,7 @@ def record(
     a reducer that both mutates its draft and returns a state, or is a coroutine;
     ``StateValueError`` for a value that state cannot hold.
     """
-    scope = Scope(token, _OPENERS, _catch_up, root)
+    scope = Scope(token, _OPENERS, catch_up, root)
     try:
         opener = _OPENERS.get(type(shape))
         if opener is None:
@@ -74,9 +71,9 @@ def record(
         draft = opener(scope, shape, (), state)
         _run(scope, draft, reducer)
         for following in after:
-            _finish(scope, draft)
+            finish(scope, draft)
             _run(scope, draft, following)
-        return _finish(scope, draft) if scope.lent else scope.finish()
+        return finish(scope, draft)
     finally:
         scope.revoke()
 
@@ -101,7 +98,7 @@ def _assign_result(scope: Scope, draft: Any, result: Any, before: int) -> None:
     _refuse_async(scope, result)
     if isinstance(result, TextDraft) and result._place is draft:
         return
-    if len(scope.changes) > before or (_finish(scope, draft) and len(scope.changes) > before):
+    if len(scope.changes) > before or (finish(scope, draft) and len(scope.changes) > before):
         raise ReducerError(
             f"a reducer of {scope.root!r} changed its draft and also returned a value "
             f"({type(result).__name__}); mutate the draft or return a new state, never both"
@@ -111,66 +108,6 @@ def _assign_result(scope: Scope, draft: Any, result: Any, before: int) -> None:
         assign(draft, result)
     finally:
         scope.lending = True
-
-
-def _finish(scope: Scope, draft: Any) -> list[Change]:
-    """Record what was done late to objects that had been put into the state; return all changes."""
-    for path, lent in list(scope.lent.items()):
-        if isinstance(lent.shape, RecordShape) and (
-            _untouched(lent.shape, lent.value, lent.then) or not _edited(scope, path, lent)
-        ):
-            continue
-        place = draft
-        for segment in path:
-            if path not in scope.lent:  # gone with what it was in
-                break
-            place = _inside(place, segment)
-        else:
-            if path in scope.lent:
-                _catch_up(scope, path, place)
-    return scope.finish()
-
-
-def _untouched(shape: Any, value: Any, row: Any) -> bool:
-    """Tell at little cost that an object is still as it was; what takes longer to tell is not."""
-    kind = type(shape)
-    if kind is RegisterShape or kind is CounterShape:
-        return value is row or same(value, row)
-    if kind is TextShape:
-        return type(value) is str and value == row
-    if kind is RecordShape and isinstance(value, shape.cls or ()):
-        for name, field in shape.fields.items():
-            if not _untouched(field, getattr(value, name), read_field(row, name)):
-                return False
-        return True
-    return not value and not row
-
-
-def _edited(scope: Scope, path: Path, lent: Lent) -> bool:
-    now = freeze_element(lent.shape, lent.value, (scope.root, *path))
-    return not same_state(lent.shape, lent.then, now)
-
-
-def _inside(place: Any, segment: str) -> Any:
-    if isinstance(place, RecordDraft):
-        return read(place, segment)
-    return place.element(segment) if isinstance(place, ListDraft) else place[segment]
-
-
-def _catch_up(scope: Scope, path: Path, draft: Any) -> None:
-    """Bring a draft up to date with the object that was put into its place."""
-    lent = scope.lent[path]
-    if not isinstance(draft, RecordDraft):
-        draft.catch_up(lent)
-        return
-    now = freeze_element(lent.shape, lent.value, (scope.root, *path))
-    if same_state(lent.shape, lent.then, now):
-        return
-    scope.lent[path] = lent._replace(then=now)
-    for name, field in lent.shape.fields.items():
-        value = read_field(now, name)
-        if not same_state(field, read_field(lent.then, name), value):
-            write(draft, name, field, value)
 
 
 def _record_value(

@@ -18,6 +18,7 @@ from crdtstore.changes import Add, Path, Put
 from crdtstore.draft.scope import THAWED, Lent, Scope, display
 from crdtstore.draft.texts import TextPlace
 from crdtstore.errors import StateValueError
+from crdtstore.kinds import Kind
 from crdtstore.persistent import MISSING
 from crdtstore.shapes import (
     CounterShape,
@@ -259,6 +260,8 @@ def write(draft: RecordDraft, name: str, field: Any, value: Any) -> Any:
         before = over[name] if name in over else read_field(base, name)
         if value is before:
             return before
+        if isinstance(value, Kind):  # of a state that was declared by a dict
+            value = value.default
         check_number(field, value, (scope.root, *path))
         if same(before, value):
             return before
@@ -292,6 +295,8 @@ def _difference(before: Any, value: Any, path: tuple[object, ...]) -> int | floa
 
 def assign(kid: Any, value: Any) -> None:
     """Assign a whole nested record or container, as the edits it takes."""
+    if isinstance(value, Kind):
+        value = value.default
     if isinstance(kid, RecordDraft):
         _assign_record(kid, value)
     else:

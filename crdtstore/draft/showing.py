@@ -11,11 +11,11 @@ from operator import is_
 from typing import Any
 
 from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
+from crdtstore.draft.lending import settle
 from crdtstore.draft.lists import ListDraft
 from crdtstore.draft.records import RecordDraft
 from crdtstore.draft.texts import TextDraft, TextPlace
 from crdtstore.persistent import MISSING
-from crdtstore.shapes import freeze_element
 from crdtstore.views import ListSnapshot, MapSnapshot, SetSnapshot, TableSnapshot, read_fields
 
 __all__ = ["opened", "show"]
@@ -38,8 +38,8 @@ def show(draft: Any) -> Any:
         return draft._place.value
     place = opened(draft)
     scope, path = place.scope, place.path
-    if any(lent[: len(path)] == path for lent in scope.lent):
-        return freeze_element(place.shape, draft, ())  # objects to be looked through for edits
+    if scope.lent:
+        settle(scope, path, draft)
     scope.write_back(path)
     return _shown(draft)
 
@@ -62,15 +62,17 @@ def _shown(draft: Any) -> Any:
         items = draft._entries.now()
         return base if items is base._items else SetSnapshot(items)
     if isinstance(draft, ListDraft):
-        rows = draft._base
+        keys, rows = draft._keys, draft._base
+        if keys is not base._keys and keys == base._keys:  # as it was, in the end
+            keys = base._keys
         edits = {**draft._over, **{key: _shown(kid) for key, kid in draft._kids.items()}}
-        if draft._keys is not base._keys:
-            kept = set(draft._keys)
+        if keys is not base._keys:
+            kept = set(keys)
             edits |= {key: MISSING for key in rows if key not in kept}
         rows = rows.evolve(edits) if edits else rows
-        if rows is draft._base and draft._keys is base._keys:
+        if rows is draft._base and keys is base._keys:
             return base
-        return ListSnapshot(draft._keys, rows, base._root)
+        return ListSnapshot(keys, rows, base._root)
     rows = draft._entries.now()
     if isinstance(draft, MapDraft):
         return base if rows is base._rows else MapSnapshot(rows)

@@ -16,6 +16,7 @@ from crdtstore import (
     Middleware,
     MiddlewareAPI,
     RootState,
+    Running,
     Store,
     Waitable,
     configure_store,
@@ -76,7 +77,7 @@ def dispatching(store: Store) -> None:
 
     assert_type(store.dispatch(label("x")), Action[str])
     assert_type(store.dispatch(thunk), int)
-    assert_type(store.dispatch(later), Waitable[str])
+    assert_type(store.dispatch(later), Running[str])
     assert_type(store.dispatch(later).wait(1.5), str)
     assert_type(store.dispatch({"type": "counts/label", "payload": "x"}), Action[Any])
 

@@ -1,0 +1,155 @@
+"""The listener middleware: effects that run when something was dispatched, or merged from a peer.
+
+One object holds the listeners and may serve several stores: an effect gets the API of the store
+where it happened. Source of the surface: Redux Toolkit (``createListenerMiddleware``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+from weakref import WeakSet
+
+from crdtstore.actions import Action
+from crdtstore.listeners.attachment import Attachment
+from crdtstore.listeners.commands import (
+    Command,
+    add_listener,
+    clear_all_listeners,
+    remove_listener,
+)
+from crdtstore.listeners.failures import Failures, ListenerErrorHandler
+from crdtstore.listeners.instances import Instances
+from crdtstore.listeners.patterns import Pattern, checked_origin
+from crdtstore.listeners.registry import Listener, Registry
+from crdtstore.listeners.signatures import On, StartListening, StopListening, Unsubscribe
+from crdtstore.middleware import Dispatch, MiddlewareAPI
+from crdtstore.tasks import running_loop
+
+__all__ = ["ListenerMiddleware", "create_listener_middleware"]
+
+E = TypeVar("E")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ListenerMiddleware(Generic[E]):
+    """The listeners of a store; made by ``create_listener_middleware``, and itself a middleware.
+
+    ``configure_store(slices, middleware=[listener])``. All methods may be called from any thread;
+    what they change counts from the next action on.
+    """
+
+    def __init__(self, extra: E, on_error: ListenerErrorHandler | None) -> None:
+        self._extra = extra
+        self._failures = Failures(on_error)
+        self._registry = Registry()
+        self._instances = Instances()
+        self._attachments: WeakSet[Attachment[E]] = WeakSet()
+        self._commands: dict[str, Command] = {
+            add_listener.type: lambda action: self._start(**action.payload),
+            remove_listener.type: lambda action: self._stop(**action.payload),
+            clear_all_listeners.type: self._clear,
+        }
+
+    def middleware(self, api: MiddlewareAPI, /) -> Callable[[Dispatch], Dispatch]:
+        """Serve a store: the middleware itself, for those who want to name it."""
+        attachment = Attachment(
+            api, self._registry, self._instances, self._failures, self._commands, self._extra
+        )
+        self._attachments.add(attachment)
+        return attachment.layer
+
+    __call__ = middleware
+
+    @property
+    def start_listening(self) -> StartListening[E, Unsubscribe]:
+        """Run ``effect(action, api)`` after what it listens for; return what removes it again.
+
+        Exactly one of these says what that is: ``type=``, an action type; ``action_creator=``;
+        ``matcher=``, a function of an action; ``predicate=``, a function of ``(action, current,
+        previous)`` or fewer of them; ``slices=``, for whatever changed them. With
+        ``origin="remote"`` it is the work of peers, with ``"any"`` theirs and this store's.
+
+        The same effect for the same is one listener, however often it is added. Raises
+        ``TypeError`` for anything else.
+        """
+        return self._start
+
+    @property
+    def on(self) -> On[E]:
+        """``start_listening`` as a decorator of the effect: ``@listener.on(action_creator=add)``.
+
+        The effect stays as it is; ``stop_listening`` removes it.
+        """
+        return self._on
+
+    @property
+    def stop_listening(self) -> StopListening[bool]:
+        """Remove the listener that was added with these arguments; tell whether there was one.
+
+        Its running effects go on; ``cancel_active=True`` cancels them.
+        """
+        return self._stop
+
+    def clear_listeners(self) -> None:
+        """Remove all listeners, and cancel all their effects and tasks."""
+        self._registry.clear()
+        self._instances.cancel()
+
+    def _start(self, *, effect: Any, origin: Any = "local", **what: Any) -> Unsubscribe:
+        if not callable(effect):
+            raise TypeError(f"effect= is a function of (action, api), got {effect!r:.80}")
+        new = Listener(Pattern.of(**what), checked_origin(origin), effect, running_loop())
+        listener = self._registry.listener(new)
+        if self._registry.hears_of_peers:
+            for attachment in list(self._attachments):
+                attachment.hear_of_peers()
+
+        def unsubscribe(*, cancel_active: bool = False) -> None:
+            self._remove(listener, cancel_active)
+
+        return unsubscribe
+
+    def _on(self, **options: Any) -> Any:
+        def decorate(effect: F) -> F:
+            self._start(effect=effect, **options)
+            return effect
+
+        return decorate
+
+    def _stop(
+        self, *, effect: Any, origin: Any = "local", cancel_active: bool = False, **what: Any
+    ) -> bool:
+        listener = self._registry.find(Pattern.of(**what), checked_origin(origin), effect)
+        return listener is not None and self._remove(listener, cancel_active)
+
+    def _remove(self, listener: Listener, cancel_active: bool) -> bool:
+        removed = self._registry.remove(listener)
+        if cancel_active:
+            listener.instances.cancel()
+        return removed
+
+    def _clear(self, action: Action[Any]) -> Action[Any]:
+        self.clear_listeners()
+        return action
+
+
+@overload
+def create_listener_middleware(
+    *, on_error: ListenerErrorHandler | None = None
+) -> ListenerMiddleware[None]: ...
+@overload
+def create_listener_middleware(
+    *, extra: E, on_error: ListenerErrorHandler | None = None
+) -> ListenerMiddleware[E]: ...
+def create_listener_middleware(
+    *, extra: Any = None, on_error: ListenerErrorHandler | None = None
+) -> ListenerMiddleware[Any]:
+    """Return a middleware with listeners, to which effects are added at any time.
+
+    ``extra`` is what effects find as ``api.extra``. ``on_error(error, info)`` gets what effects and
+    predicates raise (``info.raised_by`` says which of the two); without it, it is logged. Effects
+    that were cancelled raise nothing that anybody is told of, and no effect, predicate or
+    ``on_error`` ever makes a dispatch or a merge fail.
+    """
+    return ListenerMiddleware(extra, on_error)
