@@ -137,7 +137,7 @@ def test_with_thunks_requests_are_known_by_whose_they_are(matcher: Callable[...,
         "a/pending",
         {"type": "a/pending", "meta": {"request_status": "pending", "request_id": "id"}},
     ],
-    ids=repr,
+    ids=lambda other: type(other).__name__,
 )
 def test_nothing_else_is_a_request(matcher: Callable[..., Any], other: Any) -> None:
     """Whatever it is."""
