@@ -8,6 +8,7 @@ workers, so a failure is replayed with ``--hypothesis-seed``.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from typing import Any
 
@@ -39,6 +40,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Hand the seed to a worker of pytest-xdist."""
     node.workerinput["hypothesis_seed"] = node.config.option.hypothesis_seed
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names with addresses in them: workers that share the tests would not agree on them."""
+    odd = [item.nodeid for item in items if re.search(r"0x[0-9a-f]{6}", item.nodeid)]
+    if odd:
+        raise pytest.UsageError(f"give these ids that are the same everywhere: {', '.join(odd)}")
 
 
 def pytest_terminal_summary(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -97,17 +96,3 @@ def test_the_core_needs_pycrdt_and_msgpack_only() -> None:
     """Everything else is an extra, so installing the store stays cheap."""
     names = {text.split(">=")[0] for text in PROJECT["project"]["dependencies"]}
     assert names == {"msgpack", "pycrdt"}
-
-
-def test_the_names_of_tests_are_the_same_in_every_process() -> None:
-    """No address gets into them: workers that share the tests would not know each other's."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests", "properties"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert [line for line in done.stdout.splitlines() if re.search(r"0x[0-9a-f]{6}", line)] == []
