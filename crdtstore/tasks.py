@@ -299,6 +299,21 @@ class Tasks:
         if self.stopped:
             raise ClosedError(f"the store is closed: it does not run {name} any more")
 
+    def is_own(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Tell whether a loop is that of the loop thread."""
+        own = self._own
+        return own is not None and own.loop is loop
+
+    def own_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop of the loop thread, started if need be, whatever loop runs here.
+
+        Raises ``ClosedError`` after ``stop``.
+        """
+        self._check_fork()
+        with self._lock:
+            self.check("anything")
+            return self._loop()
+
     def _loop(self) -> asyncio.AbstractEventLoop:
         if self._own is None:
             self._own = _LoopThread(self._name)

@@ -47,8 +47,6 @@ class Attachment(Generic[E]):
         self._lock = threading.Lock()
         self._stop: Callable[[], None] | None = None
         self._seen = -1
-        if registry.hears_of_peers:
-            self.hear_of_peers()
 
     # What is dispatched
 

@@ -10,7 +10,8 @@ time when it can be cancelled without having begun, and then it never begins. Th
 2. A coroutine is over when it has ended, its cleaning up included. So is a plain function; but
    since nothing can interrupt a thread, one whose loop thread ends (the store closes) is not waited
    for.
-3. When it is over the signal is aborted in any case, so that nothing waits on its behalf any more.
+3. When it is over the signal is aborted in any case, so that nothing waits on its behalf any more;
+   a loop that ends and a store that closes cancel the coroutine only, and the signal tells then.
 """
 
 from __future__ import annotations
@@ -82,8 +83,6 @@ class Execution(Generic[T]):
 
     def start(self, tasks: Tasks) -> None:
         """Start it, in this thread's loop or in that of ``tasks``; raises if that cannot be."""
-        if self.signal.aborted:
-            return
         work = self._main()
         try:
             self._running = tasks.run(work, self.name)
@@ -135,9 +134,7 @@ class Execution(Generic[T]):
                 for child in self.children():
                     await Waitable(child.outcome, child.name)
         except asyncio.CancelledError:
-            self._interruptible = False  # it was
-            self.cancel()  # if the loop ended, or the store was closed, nobody has yet
-            raise
+            raise  # and whether anybody cancelled it, or its loop ended: it was cancelled
         except BaseException as error:  # an interrupt, which concerns the loop as well
             result = TaskRejected(error)
             self.failed(error)

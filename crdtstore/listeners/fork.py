@@ -17,7 +17,7 @@ from crdtstore.listeners.executions import (
 )
 from crdtstore.listeners.results import TaskResult
 from crdtstore.listeners.waits import Wait, deliver, fail, settle
-from crdtstore.tasks import Running, Tasks
+from crdtstore.tasks import Running, Tasks, running_loop
 from crdtstore.thunks.signals import AbortSignal
 from crdtstore.waitable import Waitable
 
@@ -67,6 +67,8 @@ class ForkApi:
             awaitable.on_done(lambda done: deliver(future, done.wait))
         elif isinstance(awaitable, concurrent.futures.Future):
             awaitable.add_done_callback(lambda done: deliver(future, done.result))
+        elif isinstance(awaitable, asyncio.Future):
+            _watch(awaitable, future)
         elif inspect.isawaitable(awaitable):
             self._follow(awaitable, future)
         else:
@@ -94,8 +96,6 @@ class ForkApi:
 
     def _follow(self, awaitable: Awaitable[T], future: concurrent.futures.Future[T]) -> None:
         async def follow() -> T:
-            if isinstance(awaitable, asyncio.Future):  # somebody else's: not to be cancelled
-                await asyncio.wait([awaitable])
             return await awaitable
 
         work = awaitable if inspect.iscoroutine(awaitable) else follow()
@@ -164,6 +164,17 @@ class ForkedTask(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<ForkedTask: {'done' if self._fork.outcome.done() else 'pending'}>"
+
+
+def _watch(watched: asyncio.Future[T], future: concurrent.futures.Future[T]) -> None:
+    def watch() -> None:
+        watched.add_done_callback(lambda done: deliver(future, done.result))
+
+    loop = watched.get_loop()
+    if running_loop() is loop:
+        watch()
+    else:
+        loop.call_soon_threadsafe(watch)
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ where it happened. Source of the surface: Redux Toolkit (``createListenerMiddlew
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 from weakref import WeakSet
@@ -45,6 +46,7 @@ class ListenerMiddleware(Generic[E]):
         self._registry = Registry()
         self._instances = Instances()
         self._attachments: WeakSet[Attachment[E]] = WeakSet()
+        self._lock = threading.Lock()
         self._commands: dict[str, Command] = {
             add_listener.type: lambda action: self._start(**action.payload),
             remove_listener.type: lambda action: self._stop(**action.payload),
@@ -56,7 +58,10 @@ class ListenerMiddleware(Generic[E]):
         attachment = Attachment(
             api, self._registry, self._instances, self._failures, self._commands, self._extra
         )
-        self._attachments.add(attachment)
+        with self._lock:
+            self._attachments.add(attachment)
+        if self._registry.hears_of_peers:  # asked after adding, and told before it is asked below
+            attachment.hear_of_peers()
         return attachment.layer
 
     __call__ = middleware
@@ -68,7 +73,9 @@ class ListenerMiddleware(Generic[E]):
         Exactly one of these says what that is: ``type=``, an action type; ``action_creator=``;
         ``matcher=``, a function of an action; ``predicate=``, a function of ``(action, current,
         previous)`` or fewer of them; ``slices=``, for whatever changed them. With
-        ``origin="remote"`` it is the work of peers, with ``"any"`` theirs and this store's.
+        ``origin="remote"`` it is the work of peers, with ``"any"`` theirs and this store's: an
+        action of theirs has a payload only where the slice shares payloads (unchecked: what
+        another program sends), and what came in one piece, to catch up, is one ``merged`` action.
 
         The same effect for the same is one listener, however often it is added. Raises
         ``TypeError`` for anything else.
@@ -102,7 +109,9 @@ class ListenerMiddleware(Generic[E]):
         new = Listener(Pattern.of(**what), checked_origin(origin), effect, running_loop())
         listener = self._registry.listener(new)
         if self._registry.hears_of_peers:
-            for attachment in list(self._attachments):
+            with self._lock:
+                attachments = list(self._attachments)
+            for attachment in attachments:
                 attachment.hear_of_peers()
 
         def unsubscribe(*, cancel_active: bool = False) -> None:

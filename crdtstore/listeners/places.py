@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 from crdtstore.errors import ClosedError
 from crdtstore.listeners.executions import Execution
@@ -31,39 +32,27 @@ class Place:
     def here(self) -> Loop | None:
         """Return the event loop that runs in this thread, unless it is the store's own."""
         loop = running_loop()
-        return None if loop is None or self._is_own(loop) else loop
+        return None if loop is None or self.tasks.is_own(loop) else loop
 
     def of(self, loop: Loop | None) -> Loop | None:
         """Return ``loop``, unless it does not run (any more), or is the store's own."""
-        if loop is None or not loop.is_running() or self._is_own(loop):
+        if loop is None or not loop.is_running() or self.tasks.is_own(loop):
             return None
         return loop
 
-    def start(self, execution: Execution[object], loop: Loop | None) -> None:
+    def start(self, execution: Execution[Any], loop: Loop | None) -> None:
         """Start it on ``loop``, or apart; raises if that cannot be, and it is cancelled then."""
         here = running_loop()
-        if here is loop or (loop is None and here is not None and self._is_own(here)):
+        if here is loop or (loop is None and here is not None and self.tasks.is_own(here)):
             execution.start(self.tasks)
             return
         try:
-            elsewhere = self._own() if loop is None else loop
+            elsewhere = self.tasks.own_loop() if loop is None else loop
             elsewhere.call_soon_threadsafe(self._start, execution)
         except BaseException:
             execution.cancel()
             raise
 
-    def _start(self, execution: Execution[object]) -> None:
+    def _start(self, execution: Execution[Any]) -> None:
         with suppress(ClosedError):  # just now
             execution.start(self.tasks)
-
-    # The store's own loop: Tasks keeps it to itself
-
-    def _is_own(self, loop: Loop) -> bool:
-        own = self.tasks._own
-        return own is not None and own.loop is loop
-
-    def _own(self) -> Loop:
-        with self.tasks._lock:
-            if self.tasks.stopped:
-                raise ClosedError("the store is closed: it runs no effect any more")
-            return self.tasks._loop()

@@ -110,6 +110,14 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
+def until_over(listener: ListenerMiddleware[Any]) -> None:
+    """Block until no effect is under way."""
+    end = time.monotonic() + PATIENCE
+    while listener._instances._all:
+        assert time.monotonic() < end, "an effect is not over"
+        time.sleep(0.001)
+
+
 class Stage:
     """A middleware that records its errors, and a store with it."""
 
@@ -127,7 +135,4 @@ class Stage:
     def __exit__(self, *exc: object) -> None:
         self.store.close()
         if running_loop() is None:  # there, what was cancelled needs another turn
-            end = time.monotonic() + PATIENCE
-            while self.listener._instances._all:
-                assert time.monotonic() < end, "an effect is not over"
-                time.sleep(0.001)
+            until_over(self.listener)

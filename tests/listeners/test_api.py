@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -239,16 +240,23 @@ async def test_takes_that_nobody_waits_for_are_given_up() -> None:
     with Stage() as stage:
         asked: list[str] = []
 
+        def noting(name: str) -> Callable[[], bool]:
+            def says_no() -> bool:
+                asked.append(name)
+                return False
+
+            return says_no
+
         @stage.listener.on(action_creator=go)
         async def effect(action: Any, api: ListenerApi[None]) -> None:
-            api.take(lambda: bool(asked.append("dropped")))
+            api.take(noting("dropped"))
             try:
                 async with asyncio.timeout(0):
-                    await api.take(lambda: bool(asked.append("timed out")))
+                    await api.take(noting("timed out"))
             except TimeoutError:
                 stage.seen("timed out")
             gc.collect()
-            await api.take(lambda: bool(asked.append("waited for")))
+            await api.take(noting("waited for"))
 
         stage.store.dispatch(go())
         await stage.seen.soon("timed out")
@@ -301,24 +309,27 @@ async def test_pause_ends_as_what_is_awaited() -> None:
         async def effect(action: Any, api: ListenerApi[None]) -> None:
             future: concurrent.futures.Future[str] = concurrent.futures.Future()
             future.set_result("future")
-            for good in (
+            goods: list[Any] = [
                 returns(),
                 asyncio.ensure_future(returns()),
                 future,
                 Waitable(future, "x"),
                 Thing(),
-            ):
-                stage.seen(await api.pause(good))  # type: ignore[arg-type]
+            ]
+            for good in goods:
+                stage.seen(await api.pause(good))
             failed: concurrent.futures.Future[str] = concurrent.futures.Future()
             failed.set_exception(KeyError("future"))
-            for bad in (raises(), asyncio.ensure_future(raises()), failed, Waitable(failed, "x")):
+            bads: list[Any] = [raises(), asyncio.ensure_future(raises()), failed]
+            for bad in (*bads, Waitable(failed, "x")):
                 with pytest.raises(KeyError):
-                    await api.pause(bad)  # type: ignore[arg-type]
+                    await api.pause(bad)
             gone: concurrent.futures.Future[str] = concurrent.futures.Future()
             gone.cancel()
-            for bad in (cancelled(), asyncio.ensure_future(cancelled()), gone, Waitable(gone, "x")):
+            bads = [cancelled(), asyncio.ensure_future(cancelled()), gone, Waitable(gone, "x")]
+            for bad in bads:
                 with pytest.raises(asyncio.CancelledError):
-                    await api.pause(bad)  # type: ignore[arg-type]
+                    await api.pause(bad)
             with pytest.raises(TypeError, match="something to await"):
                 api.pause(5)  # type: ignore[arg-type]
             stage.seen("done")
@@ -372,6 +383,24 @@ def test_a_plain_effect_pauses_for_coroutines_too() -> None:
 
         stage.store.dispatch(go())
         stage.seen.until((42, "crdtstore-tasks"))
+
+
+@in_loop
+async def test_a_plain_effect_pauses_for_a_future_of_another_loop() -> None:
+    """Whose loop tells it when it is done."""
+    with Stage() as stage:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        @stage.listener.on(action_creator=go)
+        def effect(action: Any, api: ListenerApi[None]) -> None:
+            waiting = api.pause(future)
+            stage.seen("waits")
+            stage.seen(waiting.wait())
+
+        await asyncio.to_thread(stage.store.dispatch, go())
+        await stage.seen.soon("waits")
+        future.set_result(42)
+        await stage.seen.soon("waits", 42)
 
 
 # Cancellation

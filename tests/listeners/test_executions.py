@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from typing import Any
 import pytest
 
 from crdtstore import create_action
-from crdtstore.listeners import ListenerApi
+from crdtstore.errors import TaskAbortError
+from crdtstore.listeners import ForkApi, ListenerApi
+from crdtstore.listeners.executions import Execution
+from crdtstore.tasks import Running, Tasks
 from tests.listeners.stage import LONG, PATIENCE, Seen, Stage, add, in_loop, opened, turns
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -181,6 +185,80 @@ def test_closing_waits_for_no_thread_that_heeds_nothing() -> None:
         release.set()
         stage.seen.until("begun", "listener-cancelled")
         assert stage.errors.all == []
+
+
+class Waits(Execution[None]):
+    """Waits for ever."""
+
+    is_coroutine = True
+
+    def __init__(self) -> None:
+        super().__init__("what waits", True, "was cancelled", "was completed")
+        self.started = threading.Event()
+
+    async def call(self) -> None:
+        self.started.set()
+        await asyncio.Event().wait()
+
+    def ended_as(self) -> str:
+        result = self.outcome.result(PATIENCE)
+        assert result.status == "cancelled"
+        return result.error.code
+
+
+def test_what_is_cancelled_while_it_is_started_is_cancelled() -> None:
+    """Though it runs already when nobody can reach its coroutine yet."""
+
+    class Slow(Tasks):
+        def run(self, work: Any, name: str, **options: Any) -> Running[Any]:
+            running = super().run(work, name, **options)
+            execution.started.wait(PATIENCE)
+            execution.cancel()
+            return running
+
+    execution = Waits()
+    tasks = Slow("own")
+    execution.start(tasks)
+    assert execution.ended_as() == "was cancelled"
+    tasks.stop()
+
+
+@in_loop
+async def test_what_ends_before_its_first_step_was_cancelled() -> None:
+    """By the end of the store or of the loop, which ask nobody."""
+    execution = Waits()
+    tasks = Tasks("own")
+    execution.start(tasks)
+    tasks.stop()
+    await turns()
+    assert not execution.started.is_set()
+    assert execution.ended_as() == execution.signal.reason == "was cancelled"
+
+
+def test_what_is_cancelled_before_it_is_started_never_is() -> None:
+    """Starting it does nothing then."""
+    execution = Waits()
+    execution.cancel("for a reason")
+    tasks = Tasks("own")
+    execution.start(tasks)
+    tasks.stop()
+    assert not execution.started.is_set()
+    assert execution.ended_as() == "for a reason"
+
+
+def test_who_waits_when_nothing_is_run_any_more_is_cancelled() -> None:
+    """As it is about to be by who stopped it all."""
+    tasks = Tasks("own")
+    tasks.stop()
+    waits: list[Callable[[ForkApi], Any]] = [
+        lambda api: api.delay(LONG),
+        lambda api: api.pause(asyncio.sleep(LONG)),
+    ]
+    for wait in waits:
+        execution = Waits()
+        with pytest.raises(TaskAbortError, match="was cancelled"):
+            wait(ForkApi(execution, tasks)).wait()
+        assert execution.ended_as() == "was cancelled"
 
 
 PROGRAM = """

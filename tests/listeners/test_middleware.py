@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crdtstore import Action, Store, configure_store, create_action
+from crdtstore import Action, Middleware, Store, configure_store, create_action
 from crdtstore.listeners import (
     ListenerApi,
     add_listener,
@@ -76,11 +76,12 @@ def test_without_listeners_actions_pass_through() -> None:
 
 def test_the_object_is_the_middleware_and_names_it_too() -> None:
     """``middleware=[listener]`` and ``middleware=[listener.middleware]`` do the same."""
-    for how in (lambda it: it, lambda it: it.middleware):
+    for named in (False, True):
         seen = Seen()
         listener = create_listener_middleware()
         listener.start_listening(action_creator=add, effect=seen.effect)
-        with configure_store([counts], middleware=[how(listener)]) as store:
+        middleware: Middleware = listener.middleware if named else listener
+        with configure_store([counts], middleware=[middleware]) as store:
             store.dispatch(add(2))
             seen.until(("counts/add", 2))
 
@@ -630,7 +631,7 @@ async def test_cancelled_effects_are_never_reported() -> None:
         {"slices": 5},
         {"slices": [counts, 5]},
     ],
-    ids=str,
+    ids=lambda wrong: ", ".join(wrong),
 )
 def test_wrong_arguments_are_refused(wrong: dict[str, Any]) -> None:
     """Adding, removing and the decorator say what they expect; nothing is added."""
@@ -666,11 +667,10 @@ def test_effects_are_functions(wrong: Any) -> None:
 
 def test_an_unknown_origin_is_refused() -> None:
     """There are three."""
+    elsewhere: Any = "elsewhere"
     with pytest.raises(ValueError, match="'local', 'remote' or 'any'"):
         create_listener_middleware().start_listening(
-            type="a",
-            effect=print,
-            origin="elsewhere",  # type: ignore[arg-type]
+            type="a", effect=lambda action, api: None, origin=elsewhere
         )
 
 

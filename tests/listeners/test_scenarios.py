@@ -362,8 +362,8 @@ async def test_the_first_that_finishes_cancels_the_others() -> None:
         for number in range(3):
             stage.store.dispatch(add(number))
         await turns()
-        for number in ("1", "0", "2"):
-            stage.store.dispatch(label(number))
+        for name in ("1", "0", "2"):
+            stage.store.dispatch(label(name))
             await turns()
         assert stage.seen.all == [1]
 
