@@ -169,6 +169,8 @@ class Payload:
 
 def _takes_action(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
     hint = parameter.annotation
+    if hint is inspect.Parameter.empty:  # (state, action), as Redux Toolkit has it
+        return parameter.name == "action"
     if isinstance(hint, str):  # postponed annotations
         try:
             hint = eval(hint, getattr(function, "__globals__", {}))

@@ -11,8 +11,9 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
-from crdtstore.actions import Action, ActionCreator
+from crdtstore.actions import Action
 from crdtstore.errors import ShapeError
+from crdtstore.matchers import Creator
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Case", "Cases", "Matchable", "adapted"]
 
 S = TypeVar("S")
-T = TypeVar("T")
+A = TypeVar("A", bound=Action[Any])
 
 Case = Callable[[Any, Action[Any]], Any]
 """A case reducer as it is called: with a draft and the action."""
@@ -80,8 +81,8 @@ class Cases(Generic[S]):
     @overload
     def add_case(
         self,
-        action: ActionCreator[..., T],
-        reducer: Callable[[S, Action[T]], Any] | Callable[[S], Any],
+        action: Creator[A],
+        reducer: Callable[[S, A], Any] | Callable[[S], Any],
     ) -> Self: ...
     @overload
     def add_case(
@@ -89,7 +90,7 @@ class Cases(Generic[S]):
         action: Matchable | str,
         reducer: Callable[[S, Action[Any]], Any] | Callable[[S], Any],
     ) -> Self: ...
-    def add_case(self, action: Matchable | str, reducer: Callable[..., Any]) -> Self:
+    def add_case(self, action: Any, reducer: Callable[..., Any]) -> Self:
         """Run ``reducer`` for actions of one type, given as the type or its action creator."""
         self._enter(_CASES)
         self.own(self._type(action), adapted(reducer, self._name))

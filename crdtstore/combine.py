@@ -14,6 +14,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, Union, cast
 
 from crdtstore.actions import Action
+from crdtstore.errors import ClosedError, ForkedStoreError
 from crdtstore.reducers import Reducer
 from crdtstore.slice import Slice
 from crdtstore.state import RootState
@@ -64,21 +65,28 @@ class CombinedSlices(Iterable[Slice[Any]]):
         """
         for each in slices_of([of] if isinstance(of, Slice) else of):
             name = each.reducer_path
+            present = self._slices.get(name)
+            if present is not None and not present.is_same(each) and not override_existing:
+                raise ValueError(
+                    f"another slice is at {name!r} already; pass override_existing=True to "
+                    "replace it, or reducer_path= to put this one elsewhere"
+                )
+            each.check()
+            for store in list(self._stores):
+                self._inject(store, each, override_existing)
             with self._lock:
-                present = self._slices.get(name)
-                if present is each:
-                    continue
-                if present is not None and not override_existing:
-                    raise ValueError(
-                        f"another slice is at {name!r} already; pass override_existing=True to "
-                        "replace it, or reducer_path= to put this one elsewhere"
-                    )
-                each.shape  # noqa: B018 — a lazy initial state that is wrong raises before all else
-                self._slices[name] = each
-                stores = list(self._stores)
-            for store in stores:
-                store.inject(each, override_existing=override_existing)
+                if present is None or not present.is_same(each):
+                    self._slices[name] = each
+                late = list(self._stores)  # one that was made meanwhile, from the list before
+            for store in late:
+                self._inject(store, each, override_existing)
         return self
+
+    def _inject(self, store: _Injectable, of: Slice[Any], override_existing: bool) -> None:
+        try:
+            store.inject(of, override_existing=override_existing)
+        except (ClosedError, ForkedStoreError):  # it takes part in nothing any more
+            self._stores.discard(store)
 
     def attach(self, store: _Injectable) -> None:
         """Inject into ``store``, too, what is injected from now on."""
@@ -107,7 +115,7 @@ class CombinedSlices(Iterable[Slice[Any]]):
 
     def _completed(self, state: Any) -> Any:
         slices = self._slices
-        if slices.keys() <= state.keys():
+        if all(name in state for name in slices):
             return state
         absent = {n: s.get_initial_state() for n, s in slices.items() if n not in state}
         return RootState({**state, **absent})
@@ -115,9 +123,14 @@ class CombinedSlices(Iterable[Slice[Any]]):
     def reduce(self, state: Mapping[str, Any] | None, action: Action[Any]) -> RootState:
         """Return the root state after ``action``, without a store; ``None`` is the initial one."""
         before = {} if state is None else state
-        after = {name: each.reduce(before.get(name), action) for name, each in self._slices.items()}
-        if isinstance(state, RootState) and all(after[name] is state.get(name) for name in after):
-            return state
+        after = {
+            # a slice may be called "get"
+            name: each.reduce(before[name] if name in before else None, action)  # noqa: SIM401
+            for name, each in self._slices.items()
+        }
+        same = isinstance(state, RootState) and len(state) == len(after)
+        if same and all(name in before and before[name] is after[name] for name in after):
+            return cast(RootState, state)
         return RootState(after)
 
     def __repr__(self) -> str:
@@ -125,7 +138,9 @@ class CombinedSlices(Iterable[Slice[Any]]):
 
 
 Sliceable = Union[  # noqa: UP007 — evaluated at run time
-    CombinedSlices, Iterable[Slice[Any]], Mapping[str, Slice[Any] | Reducer[Any]]
+    CombinedSlices,
+    Iterable[Slice[Any]],
+    Mapping[str, Any],  # slices and reducers by name
 ]
 """What a store can be made of."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 __all__ = ["Namespace"]
 
@@ -16,6 +16,15 @@ class Namespace(Mapping[str, T]):
     def __init__(self, what: str, entries: Mapping[str, T]) -> None:
         self._what = what
         self._entries = entries
+
+    if not TYPE_CHECKING:  # checkers see __getattr__, with its type
+
+        def __getattribute__(self, name: str) -> Any:
+            if name[:1] != "_":  # what is called "items" or "get" hides the method of mappings
+                entries = object.__getattribute__(self, "_entries")
+                if name in entries:
+                    return entries[name]
+            return object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> T:
         try:

@@ -28,6 +28,7 @@ from crdtstore.actions import Action, ActionCreator, Payload, create_action, pre
 from crdtstore.cases import Cases, Matchable, adapted
 from crdtstore.creators import AsyncThunkDefinition, ReducerCreators, ReducerDefinition, create
 from crdtstore.errors import ShapeError
+from crdtstore.matchers import Creator
 from crdtstore.namespace import Namespace
 from crdtstore.reducers import Initial, Reducer, reduced
 from crdtstore.shapes import Shape, describe
@@ -45,6 +46,7 @@ S = TypeVar("S")
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+A = TypeVar("A", bound=Action[Any])
 
 reset_all: ActionCreator[..., Any] = create_action("@@crdtstore/reset_all")
 """Dispatched, it returns every slice of the store to its initial state."""
@@ -70,11 +72,11 @@ class SliceSelector(Generic[S, P, R]):
         return f"<selector {getattr(self.unwrapped, '__name__', '?')} of {self._of!r}>"
 
 
-class CaseDecorator(Protocol[S, T]):
+class CaseDecorator(Protocol[S, A]):
     """A decorator of a case reducer, which takes ``(state, action)``, or only the state."""
 
     @overload
-    def __call__(self, function: Callable[[S, Action[T]], R], /) -> Callable[[S, Action[T]], R]: ...
+    def __call__(self, function: Callable[[S, A], R], /) -> Callable[[S, A], R]: ...
     @overload
     def __call__(self, function: Callable[[S], R], /) -> Callable[[S], R]: ...
 
@@ -111,6 +113,7 @@ class Slice(Generic[S]):
         self._cases: Cases[S] = Cases(f"the slice {name!r}")
         self._builders: list[Callable[[Cases[S]], Any]] = []
         self._injected = False
+        self._origin: tuple[object, str, str] | None = None
         self.case_reducers: dict[str, Any] = {}
         self.share_payloads = share_payloads
         self._creators: dict[str, Any] = {}
@@ -128,7 +131,25 @@ class Slice(Generic[S]):
         """Return a slice called ``name`` whose cases are those of ``reducer``."""
         made = cls(name, reducer.initial.given)
         made._define(lambda of: of._cases.take(reducer.cases))
+        made._origin = (reducer, name, name)
         return made
+
+    def is_same(self, other: Slice[Any]) -> bool:
+        """Tell whether two slices are one, or the same instance of one thing at the same place."""
+        mine, theirs = self._origin, other._origin
+        if self is other:
+            return True
+        return (
+            mine is not None
+            and theirs is not None
+            and mine[0] is theirs[0]
+            and mine[1:] == theirs[1:]
+        )
+
+    def check(self) -> None:
+        """Raise what a lazy initial state or a builder of extra reducers raises, now."""
+        self.shape  # noqa: B018
+        self.cases  # noqa: B018
 
     @property
     def shape(self) -> Shape:
@@ -223,10 +244,10 @@ class Slice(Generic[S]):
             raise ShapeError(f"the slice {self.name!r} has a reducer named {name!r} already")
 
     @overload
-    def add_case(self, action: ActionCreator[..., T]) -> CaseDecorator[S, T]: ...
+    def add_case(self, action: Creator[A]) -> CaseDecorator[S, A]: ...
     @overload
-    def add_case(self, action: Matchable | str) -> CaseDecorator[S, Any]: ...
-    def add_case(self, action: Matchable | str) -> CaseDecorator[S, Any]:
+    def add_case(self, action: Matchable | str) -> CaseDecorator[S, Action[Any]]: ...
+    def add_case(self, action: Any) -> CaseDecorator[S, Any]:
         """Return a decorator: run this reducer for another slice's action (``extra_reducers``).
 
         The reducer takes ``(state, action)``, the whole action, or only the state.
@@ -379,6 +400,7 @@ class Slice(Generic[S]):
         )
         for recipe in self._recipes:
             made._define(recipe)
+        made._origin = (self, name, made.reducer_path)
         self._instances.add(made)
         return made
 
@@ -410,7 +432,9 @@ class Slice(Generic[S]):
 
 
 def _is_name(name: object) -> bool:
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        return False
+    return not name.startswith("__")
 
 
 def _no_payload(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

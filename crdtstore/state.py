@@ -11,7 +11,7 @@ from crdtstore.shapes import ListShape, MapShape, RecordShape, SetShape, Shape, 
 from crdtstore.values import element_key, to_plain
 from crdtstore.views import read_field
 
-__all__ = ["RootState", "conflict_path"]
+__all__ = ["RootState", "conflict_path", "replaced"]
 
 
 class RootState(Mapping[str, Any]):
@@ -19,14 +19,6 @@ class RootState(Mapping[str, Any]):
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         vars(self).update(values)
-
-    def replaced(self, values: Mapping[str, Any]) -> RootState:
-        """Return this state with some slices replaced."""
-        new = object.__new__(RootState)
-        fields = new.__dict__
-        fields.update(self.__dict__)
-        fields.update(values)
-        return new
 
     def __getitem__(self, name: str) -> Any:
         return self.__dict__[name]
@@ -66,6 +58,15 @@ class RootState(Mapping[str, Any]):
     def to_plain(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""
         return {name: to_plain(value) for name, value in self.__dict__.items()}
+
+
+def replaced(state: RootState, values: Mapping[str, Any]) -> RootState:
+    """Return a state with some slices replaced; a function, as slices may hide methods."""
+    new = object.__new__(RootState)
+    fields = new.__dict__
+    fields.update(state.__dict__)
+    fields.update(values)
+    return new
 
 
 def conflict_path(shape: Shape, state: Any, path: tuple[object, ...]) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ from crdtstore.paths import base36
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
 from crdtstore.slice import Slice
 from crdtstore.slot import Slot
-from crdtstore.state import RootState, conflict_path
+from crdtstore.state import RootState, conflict_path, replaced
 from crdtstore.storage import Quarantined, Record, Storage
 from crdtstore.subscriptions import Subscriptions
 from crdtstore.tasks import Running, Tasks
@@ -129,6 +129,7 @@ class Store:
             self._empty = not opened.records
             self._keeper = Housekeeper(self._lock, storage, self._slots, storage.durable_seq)
             self._chain: Callable[[Any], Any] = _not_yet
+            self._reindex()  # a builder of extra_reducers that is wrong says so here
             self._chain = compose(self, self._layers(middleware, extra_argument), self._dispatch)
         except BaseException:
             storage.close()
@@ -226,19 +227,19 @@ class Store:
                     "inject was called inside a reducer; reducers only change state"
                 )
             present = self._slots.get(name)
-            if present is not None and present.slice is of:
+            if present is not None and present.slice.is_same(of):
                 return
             if present is not None and not override_existing:
                 raise ValueError(
                     f"the store has another slice at {name!r}; pass override_existing=True to "
                     "replace it, or reducer_path= to put this one elsewhere"
                 )
-            of.shape  # noqa: B018 — a lazy initial state that is wrong raises before anything is done
+            of.check()
             slot = Slot(of, self.replica, self._client if present is None else new_client_id())
             self._fill(slot, [stored.delta for _, stored in self._storage.read(name)])
             self._slots[name] = slot
             self._revision = -1
-            self._state = self._state.replaced({name: slot.state})
+            self._state = replaced(self._state, {name: slot.state})
             self._subscriptions.changed(self._state)
             if present is not None:
                 present.document.close()
@@ -257,6 +258,12 @@ class Store:
     def dispatch(self, thunk: Callable[[Any, Any], Coroutine[Any, Any, R]], /) -> Running[R]: ...
     @overload
     def dispatch(self, thunk: Callable[[Any, Any], R], /) -> R: ...
+    @overload
+    def dispatch(
+        self, thunk: Callable[[Any, Any, Any], Coroutine[Any, Any, R]], /
+    ) -> Running[R]: ...
+    @overload
+    def dispatch(self, thunk: Callable[[Any, Any, Any], R], /) -> R: ...
     @overload
     def dispatch(self, action: Mapping[str, Any], /) -> Action[Any]: ...
     def dispatch(self, action: Any, /) -> Any:
@@ -378,7 +385,7 @@ class Store:
         seq = self._storage.append(records)
         self._empty = False
         previous = self._state
-        state = self._state = previous.replaced(states)
+        state = self._state = replaced(previous, states)
         if self._commits.wanted:
             info = ActionInfo(*about) if about is not None else None
             for group in _frames(named):
@@ -390,7 +397,7 @@ class Store:
         for slot in slots:
             name = slot.slice.reducer_path
             slot.rebuild(stored.delta for _, stored in self._storage.read(name))
-            self._state = self._state.replaced({name: slot.state})
+            self._state = replaced(self._state, {name: slot.state})
 
     def _tell(self) -> None:
         self._commits.tell()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from functools import lru_cache
 from math import copysign, isfinite, nan
+from operator import is_not
 from types import MappingProxyType, NoneType
 from typing import Annotated, Any, TypeAlias, TypeVar, get_args, get_origin
 
@@ -45,6 +46,7 @@ __all__ = [
     "FrozenDict",
     "FrozenList",
     "canonical",
+    "data_of",
     "element_key",
     "freeze",
     "normalise",
@@ -131,6 +133,28 @@ class Codec:
 
 
 _SHORT = MAX_COST - ITEM_COST
+
+
+def data_of(value: Any, depth: int = 0) -> Any:
+    """Return ``value`` with the plain data in place of what offers it, else ``value`` itself.
+
+    A class whose instances may be written to state as plain data (a serialised error, say) has a
+    method ``__crdtstore_data__`` that returns it.
+    """
+    kind = type(value)
+    if hasattr(kind, "__crdtstore_data__"):
+        return value.__crdtstore_data__()
+    if depth < MAX_DEPTH:
+        if kind is list or kind is tuple or kind is FrozenList:
+            items = [data_of(item, depth + 1) for item in value]
+            if any(map(is_not, items, value)):
+                return tuple(items) if kind is tuple else items
+        elif kind is dict or kind is FrozenDict:
+            entries = {key: data_of(item, depth + 1) for key, item in value.items()}
+            if any(map(is_not, entries.values(), value.values())):
+                return entries
+    return value
+
 
 # Which Enum classes an annotation names
 

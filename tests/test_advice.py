@@ -43,7 +43,10 @@ def advice(*programs: Callable[[Any], Any], initial: Any = None) -> list[str]:
     """Run programs, one a dispatch, on a fresh slice and return the warnings' texts."""
     made: Any = create_slice(name="s", initial_state=initial if initial is not None else State())
     run = made.reducer(name="run")(lambda state, program: program(state))
-    with configure_store([made]) as store, warnings.catch_warnings(record=True) as caught:
+    with (
+        configure_store([made], middleware=lambda _: []) as store,
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("always")
         for program in programs:
             store.dispatch(run(program))
@@ -114,7 +117,10 @@ def test_the_warning_points_at_the_line() -> None:
     """File and line are those of the ``+=`` in the user's reducer."""
     made: Any = create_slice(name="s", initial_state=State())
     run = made.reducer(name="run")(increment)
-    with configure_store([made]) as store, pytest.warns(CrdtstoreWarning) as caught:
+    with (
+        configure_store([made], middleware=lambda _: []) as store,
+        pytest.warns(CrdtstoreWarning) as caught,
+    ):
         store.dispatch(run())
     line = increment.__code__.co_firstlineno + 1
     assert [(each.filename, each.lineno) for each in caught] == [(__file__, line)]
@@ -244,7 +250,7 @@ def test_the_advice_can_be_made_an_error_or_silenced() -> None:
     """It is an ordinary warning with a category of its own."""
     made: Any = create_slice(name="s", initial_state=State())
     run = made.reducer(name="run")(increment)
-    with configure_store([made]) as store:
+    with configure_store([made], middleware=lambda _: []) as store:
         before = store.state
         with warnings.catch_warnings():
             warnings.simplefilter("error", CrdtstoreWarning)
@@ -262,7 +268,7 @@ def test_there_is_no_advice_in_optimised_runs() -> None:
         "made = create_slice(name='s', initial_state={'n': 0})\n"
         "@made.reducer\n"
         "def increment(state): state.n += 1\n"
-        "store = configure_store([made])\n"
+        "store = configure_store([made], middleware=lambda _: [])\n"
         "store.dispatch(increment())\n"
         "print(store.state.s.n)\n"
     )

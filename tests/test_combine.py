@@ -252,6 +252,68 @@ def test_injection_is_refused_where_it_makes_no_sense() -> None:
         store.inject(late)
 
 
+def test_a_store_that_is_closed_does_not_keep_the_others_from_a_slice() -> None:
+    """It leaves the combination, which goes on."""
+    combined = combine_slices(text)
+    stores = [configure_store(combined) for _ in range(4)]
+    for store in stores[::2]:
+        store.close()
+    combined.inject(late)
+    combined.inject({"flag": boolean})
+    for store in stores[1::2]:
+        with store:
+            assert store.slices == ("text", "late", "flag")
+    assert set(combined._stores) == set(stores[1::2])
+
+
+def test_what_could_not_be_injected_can_be_tried_again() -> None:
+    """A combination has a slice once its stores have it."""
+    combined = combine_slices(text)
+    refusing = create_slice(
+        name="refusing",
+        initial_state=0,
+        extra_reducers={up: lambda state, action: combined.inject(late)},
+    )
+    with configure_store(combined) as store:
+        combined.inject(refusing)
+        with pytest.raises(DispatchError, match="inside a reducer"):
+            store.dispatch(up())
+        assert late not in combined
+        combined.inject(late)
+        assert store.slices == ("text", "refusing", "late")
+
+
+def test_the_same_reducer_or_instance_may_be_injected_again() -> None:
+    """As modules do that are loaded twice."""
+    combined = combine_slices({"flag": boolean})
+    with configure_store(combined) as store:
+        combined.inject({"flag": boolean})
+        for _ in range(2):
+            late.inject_into(combined, reducer_path="elsewhere")
+            late.inject_into(store, reducer_path="elsewhere")
+        assert store.slices == ("flag", "elsewhere")
+        with pytest.raises(ValueError, match="another slice"):
+            text.inject_into(combined, reducer_path="elsewhere")
+
+
+def test_a_slice_may_be_called_like_a_method_of_the_state() -> None:
+    """``replaced``, ``get``, ``items``: its field hides the method, and nothing breaks."""
+    names = ("replaced", "get", "items", "keys", "values", "to_plain")
+    slices = [
+        create_slice(name=name, initial_state=0, reducers={"up": lambda state: state + 1})
+        for name in names
+    ]
+    combined = combine_slices(*slices)
+    with configure_store(combined) as store:
+        for each in slices:
+            store.dispatch(each.actions.up())
+        store.inject(text)
+        assert [store[each] for each in slices] == [1] * len(names)
+        assert combined.reduce(store.state, slices[0].actions.up())["replaced"] == 2
+    with pytest.raises(ShapeError, match="identifier"):
+        create_slice(name="__class__", initial_state=0)
+
+
 def test_reducers_added_to_an_injected_slice_work() -> None:
     """As for any slice."""
     made = create_slice(name="made", initial_state=0)

@@ -109,6 +109,9 @@ THIRD_PARTY = {
     "sync": {"crdtstore", "msgpack", "rich", "uvloop"},
 }
 
+# What only the tools for tests may import, which an extra brings.
+FOR_TESTING = {"hypothesis", "pytest"}
+
 # The modules of crdtstore that users, and so sync, import from; from each only names in __all__.
 PUBLIC_MODULES = {"crdtstore", "crdtstore.storage", "crdtstore.testing"}
 
@@ -325,6 +328,9 @@ def test_nothing_else_is_needed(package: str) -> None:
         for found in ALL_IMPORTS
         if found.file.startswith(f"{package}/")
         and found.module.split(".")[0] not in allowed
+        and not (
+            layer_of_file(found.file) == "testing" and found.module.split(".")[0] in FOR_TESTING
+        )
         and not (found.types_only and found.module == "typing_extensions")  # checkers bring it
     ]
     assert wrong == []

@@ -639,3 +639,58 @@ def test_a_builder_answers_the_thunk_of_another_slice() -> None:
     with configure_store([other]) as store:
         store.dispatch(thunk("x")).wait(30)
         assert store[other].log == ["pending", "fulfilled", "settled"]
+
+
+@pytest.mark.parametrize("name", ["items", "get", "keys", "values"])
+def test_actions_and_selectors_may_be_called_like_methods_of_mappings(name: str) -> None:
+    """What is there hides the method, as for the fields of a record."""
+    made = create_slice(
+        name="s",
+        initial_state=1,
+        reducers={name: lambda state, by: state + by},
+        selectors={name: lambda state: state * 10},
+    )
+    with configure_store([made]) as store:
+        store.dispatch(getattr(made.actions, name)(4))
+        assert getattr(made.selectors, name)(store.state) == 50
+        assert made.actions[name].type == f"s/{name}"
+        assert list(made.actions) == [name]
+
+
+def test_a_sole_parameter_called_action_gets_the_whole_action() -> None:
+    """As ported from Redux Toolkit, without annotations; a payload has another name."""
+    made = create_slice(
+        name="s",
+        initial_state={"value": 0, "seen": ""},
+        reducers={
+            "by_action": lambda state, action: setattr(state, "value", action.payload),
+            "by_payload": lambda state, payload: setattr(state, "value", payload),
+        },
+    )
+
+    @made.reducer
+    def seen(state: Any, action) -> None:  # type: ignore[no-untyped-def]
+        state.seen = action.type
+
+    with configure_store([made]) as store:
+        store.dispatch(made.actions.by_action(5))
+        assert store.state.s.value == 5
+        store.dispatch(made.actions.by_payload(6))
+        assert store.state.s.value == 6
+        store.dispatch(seen())
+        assert store.state.s.seen == "s/seen"
+
+
+def test_a_builder_that_is_wrong_is_noticed_when_a_store_is_made() -> None:
+    """Or when the slice is injected, not at the first action of somebody else."""
+    wrong = create_slice(
+        name="wrong",
+        initial_state=0,
+        extra_reducers=lambda b: b.add_matcher(str, lambda s: s).add_case("x", lambda s: s),
+    )
+    with pytest.raises(ShapeError, match="extra_reducers of the slice 'wrong': add_case comes"):
+        configure_store([counts(), wrong])
+    with configure_store([counts()]) as store:
+        with pytest.raises(ShapeError, match="add_case comes before"):
+            store.inject(wrong)
+        assert store.slices == ("counts",)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crdtstore import FrozenStateError, RootState
-from crdtstore.state import conflict_path
+from crdtstore.state import conflict_path, replaced
 from tests.draft.running import opened
 
 
@@ -52,7 +52,7 @@ def test_replacing_slices_makes_a_new_root() -> None:
     """What is not replaced is the same object."""
     b: list[int] = []
     root = RootState({"a": 1, "b": b})
-    other = root.replaced({"a": 2})
+    other = replaced(root, {"a": 2})
     assert (root.a, other.a) == (1, 2)
     assert other.b is b
     assert other != root

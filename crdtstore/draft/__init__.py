@@ -16,7 +16,7 @@ from crdtstore.draft.containers import MapDraft, SetDraft, TableDraft
 from crdtstore.draft.lending import catch_up, finish
 from crdtstore.draft.lists import ListDraft
 from crdtstore.draft.records import assign, open_record, open_text
-from crdtstore.draft.scope import Opener, Scope, display
+from crdtstore.draft.scope import Opener, Scope, stored
 from crdtstore.draft.showing import opened, show
 from crdtstore.draft.texts import TextDraft, TextPlace
 from crdtstore.errors import ReducerError
@@ -125,8 +125,7 @@ def _record_value(
             check_number(shape, result, (scope.root,))
             shown = result
         else:
-            encoded = shape.codec.encode(result, (scope.root,))
-            shown = display(encoded, result, shape.codec.decode)
+            encoded, shown = stored(shape.codec, result, (scope.root,))
     if same(state, shown):
         return []
     if isinstance(shape, CounterShape):

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from crdtstore.changes import ABSENT, Insert, Path, Put, Remove
 from crdtstore.draft.records import detach, lend_row, open_record
-from crdtstore.draft.scope import THAWED, Lent, Scope, display
+from crdtstore.draft.scope import THAWED, Lent, Scope, stored
 from crdtstore.errors import StateValueError
 from crdtstore.kinds import MapView, SetView, TableView
 from crdtstore.persistent import SortedMap
@@ -259,8 +259,7 @@ class MapDraft(_MappingDraft, MapView[Any]):
         before = self._entries.get(key)
         if scope.thawed and scope.written(path, value):
             return before
-        encoded = self.shape.codec.encode(value, (scope.root, *path))
-        shown = display(encoded, value, self.shape.codec.decode)
+        encoded, shown = stored(self.shape.codec, value, (scope.root, *path))
         if before is not ABSENT and same(before, shown):
             shown = before
         else:
@@ -342,8 +341,7 @@ class SetDraft(SetView[Any]):
         key = element_key(value, where)
         if self._entries.get(key) is not ABSENT:
             return
-        encoded = self.shape.codec.encode(value, where)
-        shown = display(encoded, value, self.shape.codec.decode)
+        encoded, shown = stored(self.shape.codec, value, where)
         self._entries.put(key, shown)
         self.scope.changes.append(Put((*self.path, key), shown, ABSENT, encoded))
 

@@ -15,7 +15,7 @@ from typing import Any, cast, overload
 
 from crdtstore.changes import Arrange, Insert, Move, Path, Put, Remove
 from crdtstore.draft.records import assign, detach, lend_row, open_record, succeed
-from crdtstore.draft.scope import Lent, Scope, display
+from crdtstore.draft.scope import Lent, Scope, stored
 from crdtstore.errors import ReducerError, StateValueError, format_path
 from crdtstore.kinds import ListView
 from crdtstore.persistent import Vector
@@ -225,8 +225,7 @@ class ListDraft(ListView[Any]):
         if scope.thawed and scope.written(path, value):
             return before
         codec = self.shape.element.codec  # type: ignore[union-attr]
-        encoded = codec.encode(value, self._where(key))
-        shown = display(encoded, value, codec.decode)
+        encoded, shown = stored(codec, value, self._where(key))
         if same(before, shown):
             shown = before
         else:

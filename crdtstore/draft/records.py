@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from crdtstore.advice import NUMBERS, advise
 from crdtstore.changes import Add, Path, Put
-from crdtstore.draft.scope import THAWED, Lent, Scope, display
+from crdtstore.draft.scope import THAWED, Lent, Scope, stored
 from crdtstore.draft.texts import TextPlace
 from crdtstore.errors import StateValueError
 from crdtstore.kinds import Kind
@@ -244,8 +244,7 @@ def write(draft: RecordDraft, name: str, field: Any, value: Any) -> Any:
         before = over[name] if name in over else read_field(base, name)
         if scope.thawed and scope.written(path, value):
             return before
-        encoded = field.codec.encode(value, (scope.root, *path))
-        shown = display(encoded, value, field.codec.decode)
+        encoded, shown = stored(field.codec, value, (scope.root, *path))
         if same(before, shown):
             shown = before
         else:

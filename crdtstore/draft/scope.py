@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from crdtstore.changes import Change, Path, coalesce
-from crdtstore.errors import RevokedDraftError
-from crdtstore.values import FrozenDict, FrozenList, freeze, same, thaw
+from crdtstore.errors import RevokedDraftError, StateValueError
+from crdtstore.values import Codec, FrozenDict, FrozenList, data_of, freeze, same, thaw
 
-__all__ = ["THAWED", "Lent", "Opener", "Scope", "display"]
+__all__ = ["THAWED", "Lent", "Opener", "Scope", "stored"]
 
 Opener = Callable[["Scope", Any, Path, Any], Any]
 
@@ -183,7 +183,22 @@ class Scope:
             scope.revoke()
 
 
-def display(encoded: Any, value: Any, decode: Callable[[Any], Any]) -> Any:
+def stored(codec: Codec, value: Any, path: tuple[object, ...]) -> tuple[Any, Any]:
+    """Return the encoding of ``value``, and ``value`` as every replica will read it.
+
+    Raises ``StateValueError`` with the path for what state cannot hold.
+    """
+    try:
+        encoded = codec.encode(value, path)
+    except StateValueError:
+        data = data_of(value)
+        if data is value:
+            raise
+        value, encoded = data, codec.encode(data, path)
+    return encoded, _display(encoded, value, codec.decode)
+
+
+def _display(encoded: Any, value: Any, decode: Callable[[Any], Any]) -> Any:
     """Return ``value`` as every replica will read it, given its encoding."""
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None or kind is float:

@@ -22,6 +22,8 @@ from crdtstore import (
     StateValueError,
     Table,
     Text,
+    configure_store,
+    create_slice,
     current,
     original,
 )
@@ -648,3 +650,53 @@ def test_a_whole_new_dict_can_be_returned() -> None:
         lambda s: s.items.append(1), lambda _: {"n": 9, "empty": {"e": 1}}, initial=plain()
     )
     assert state == {**plain(), "n": 9, "empty": {"e": 1}}
+
+
+@dataclass
+class Holding:
+    value: Any = None
+
+
+class Offering:
+    """Something that may be written to state as the data it offers."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+
+    def __crdtstore_data__(self) -> Any:
+        return self.data
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, lambda o: [o], lambda o: {"a": (1, o)}])
+def test_what_offers_its_data_is_written_as_that(wrap: Any) -> None:
+    """In registers, maps, lists and rows, at any depth; here and at a peer."""
+    made = create_slice(
+        name="s",
+        initial_state={"r": None, "m": Map[Any](), "l": List[Any](), "rows": Table[Holding]()},
+    )
+    given, expected = wrap(Offering({"x": 1})), wrap({"x": 1})
+
+    @made.reducer
+    def write(state: Any) -> None:
+        state.r = given
+        state.m["k"] = given
+        state.l.append(given)
+        state.l[0] = given
+        state.rows["k"] = Holding(given)
+
+    with configure_store([made]) as a, configure_store([made]) as b:
+        a.dispatch(write())
+        b.merge(a.deltas_since(b.state_vectors()))
+        for store in (a, b):
+            assert store.state.s.r == expected
+            assert store.state.s.rows["k"].value == expected
+            assert store.state.s.m["k"] == expected
+            assert list(store.state.s.l) == [expected]
+
+
+def test_what_offers_what_state_cannot_hold_is_refused() -> None:
+    """With the error that its data has."""
+    made = create_slice(name="s", initial_state={"r": None})
+    made.reducer(lambda state: setattr(state, "r", Offering(object())), name="write")
+    with configure_store([made]) as store, pytest.raises(StateValueError):
+        store.dispatch(made.actions.write())

@@ -8,9 +8,13 @@ from crdtstore import (
     Action,
     ActionCreator,
     Counter,
+    FulfilledAction,
+    RejectedAction,
+    SerializedError,
     Slice,
     configure_store,
     create_action,
+    create_async_thunk,
     create_slice,
     current,
     original,
@@ -144,6 +148,27 @@ def labelled(state: Count, action: Action[str]) -> None:
     state.label = assert_type(action.payload, str)
 
 
+@create_async_thunk("fetch")
+async def fetch(number: int) -> list[str]:
+    return [str(number)]
+
+
+@redux.add_case(fetch.fulfilled)
+def fetched(state: Count, action: FulfilledAction[list[str], int]) -> None:
+    assert_type(action.payload, list[str])
+    assert_type(action.meta.arg, int)
+
+
+@redux.add_case(fetch.fulfilled)
+def fetched_too(state: Count, action: Action[list[str]]) -> None:
+    assert_type(action.payload, list[str])
+
+
+@redux.add_case(fetch.rejected)
+def failed(state: Count, action: RejectedAction[int, SerializedError]) -> None:
+    assert_type(action.error.message, str | None)
+
+
 @redux.add_case("other/type")
 def without_the_action(state: Count) -> None:
     state.n += 1
@@ -195,6 +220,7 @@ def clear_it(state: Count) -> Count:
 
 
 count_reducer = create_reducer(Count(), build)
+configure_store({"todos": counts, "count": count_reducer})
 assert_type(count_reducer, Reducer[Count])
 assert_type(count_reducer(None, label("x")), Count)
 assert_type(count_reducer.get_initial_state(), Count)
