@@ -167,6 +167,8 @@ def slices_of(given: Any) -> list[Slice[Any]]:
         listed = [_named(name, each) for name, each in given.items()]
     elif isinstance(given, Iterable):
         listed = list(given)
+    elif isinstance(given, Reducer):
+        raise TypeError("give the reducer a name: {'counter': reducer}")
     else:
         raise TypeError(f"expected slices, got {type(given).__name__}: {given!r:.80}")
     names: set[str] = set()
@@ -192,6 +194,9 @@ def _named(name: str, given: Any) -> Slice[Any]:
         return given.instance(given.name, reducer_path=name)
     if isinstance(given, Reducer):
         return Slice.around(name, given)
+    owner = getattr(given, "__self__", None)
+    if isinstance(owner, Slice):
+        raise TypeError(f"give the slice itself at {name!r}, and not its {given.__name__}")
     raise TypeError(
         f"expected a slice or a reducer at {name!r}, got {type(given).__name__}: {given!r:.80}"
     )

@@ -60,10 +60,25 @@ def configure_store(
     listed = slices_of(slices)
     if not listed:
         raise ValueError("configure_store needs at least one slice")
+    if durability not in ("full", "normal"):
+        raise ValueError(f"durability= is 'full' or 'normal', got {durability!r:.80}")
+    _check("notify", notify, "a function of the function that notifies", optional=True)
+    _check("clock", clock, "a function that returns ms", optional=False)
+    _check("token", token, "a function that returns a new str", optional=True)
+    if not isinstance(preloaded_state, Mapping | None):
+        raise TypeError(
+            "preloaded_state= maps slice names to states, got "
+            f"{type(preloaded_state).__name__}: {preloaded_state!r:.80}"
+        )
     if storage is None:
         storage = MemoryStorage()
     elif isinstance(storage, (str, os.PathLike)):
         storage = SqliteStorage(storage, durability=durability)  # type: ignore[arg-type]
+    elif not callable(getattr(storage, "append", None)):
+        raise TypeError(
+            "storage= is the path of a file, or a Storage, got "
+            f"{type(storage).__name__}: {storage!r:.80}"
+        )
     store = Store(
         listed,
         storage=storage,
@@ -83,6 +98,11 @@ def configure_store(
         store.close()
         raise
     return store
+
+
+def _check(name: str, given: Any, wanted: str, *, optional: bool) -> None:
+    if not (callable(given) or (optional and given is None)):
+        raise TypeError(f"{name}= is {wanted}, got {type(given).__name__}: {given!r:.80}")
 
 
 def _random_token() -> str:

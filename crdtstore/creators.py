@@ -61,18 +61,26 @@ class ReducerCreators:
     def async_thunk(
         self,
         payload_creator: Callable[..., Any],
+        config: Mapping[str, Any] | None = None,
+        /,
         *,
         pending: Callable[..., Any] | None = None,
         fulfilled: Callable[..., Any] | None = None,
         rejected: Callable[..., Any] | None = None,
         settled: Callable[..., Any] | None = None,
-        **options: Any,
+        options: Mapping[str, Any] | None = None,
+        **more: Any,
     ) -> AsyncThunkDefinition:
         """Return an async thunk with the case reducers of its actions.
 
-        ``settled`` runs for both ends; ``options`` are those of ``create_async_thunk``.
+        ``settled`` runs for both ends; ``options`` are those of ``create_async_thunk``, which may
+        also be given one by one. All of it may be in one dict, as Redux Toolkit has it.
         """
-        return AsyncThunkDefinition(payload_creator, pending, fulfilled, rejected, settled, options)
+        if config is not None:
+            return self.async_thunk(payload_creator, **config)
+        return AsyncThunkDefinition(
+            payload_creator, pending, fulfilled, rejected, settled, {**(options or {}), **more}
+        )
 
 
 create = ReducerCreators()

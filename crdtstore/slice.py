@@ -504,6 +504,11 @@ def create_slice(
         name, initial_state, reducer_path=reducer_path, share_payloads=share_payloads
     )
     given = reducers(create) if callable(reducers) else reducers
+    for what, mapping in (("reducers", given), ("selectors", selectors)):
+        if not isinstance(mapping, Mapping | None):
+            raise TypeError(
+                f"{what} maps names to functions, got {type(mapping).__name__}: {mapping!r:.80}"
+            )
     for reducer_name, reducer in (given or {}).items():
         if isinstance(reducer, AsyncThunkDefinition):
             made._add_thunk(reducer_name, reducer)

@@ -144,9 +144,14 @@ class Store:
             defaults = [creators, *defaults, values]
         if middleware is None:
             return defaults
-        if callable(middleware):
-            return list(middleware(defaults))
-        return [*defaults, *middleware]
+        layers = middleware(defaults) if callable(middleware) else middleware
+        if not isinstance(layers, Sequence):
+            raise TypeError(
+                "middleware= is a list to add to the default one, or a function from the default "
+                f"list to the whole, lambda defaults: [*defaults, mine]; got {_shown(layers)}"
+                + (" from the function" if callable(middleware) else "")
+            )
+        return layers if callable(middleware) else [*defaults, *layers]
 
     def _load(self, records: Iterable[tuple[int, Record]]) -> None:
         deltas: dict[str, list[bytes]] = {}
@@ -658,6 +663,10 @@ class Store:
         if recorded:
             with self._lock:
                 self._apply(recorded, Action(_PRELOADED))
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__}: {value!r:.80}"
 
 
 def _bound(case: Case, action: Action[Any]) -> Callable[[Any], Any]:

@@ -167,6 +167,8 @@ def test_extra_reducers_are_keyed_by_actions(key: Any) -> None:
     [
         ({"reducers": {"a": 5}}, "the reducer 's/a' is no function: 5"),
         ({"reducers": {"a": {"prepare": dict}}}, "the reducer 's/a' is no function: None"),
+        ({"reducers": 5}, "reducers maps names to functions, got int: 5"),
+        ({"selectors": [1]}, "selectors maps names to functions, got list"),
         ({"extra_reducers": 5}, "extra_reducers is a function of a builder, or a dict"),
     ],
 )
@@ -578,12 +580,23 @@ def by_create() -> tuple[Any, Any]:
     return made, made.actions.load
 
 
+def by_a_dict() -> tuple[Any, Any]:
+    made = create_slice(
+        name="page",
+        initial_state=Page(),
+        reducers=lambda create: {
+            "load": create.async_thunk(load, {**CASES, "options": {"id_generator": lambda: "id"}})
+        },
+    )
+    return made, made.actions.load
+
+
 def by_decorator() -> tuple[Any, Any]:
     made = create_slice(name="page", initial_state=Page())
     return made, made.async_thunk(**CASES)(load)
 
 
-@pytest.mark.parametrize("make", [by_create, by_decorator])
+@pytest.mark.parametrize("make", [by_create, by_decorator, by_a_dict])
 def test_a_thunk_of_a_slice_has_its_reducers_there(make: Any) -> None:
     """One for each of its actions, and one for both ends, which comes after."""
     made, thunk = make()

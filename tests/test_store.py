@@ -38,6 +38,7 @@ from crdtstore import (
     UpdateError,
     configure_store,
     create_action,
+    create_reducer,
     create_slice,
 )
 from crdtstore.document import Document
@@ -634,6 +635,19 @@ def test_wrong_preloaded_state_is_refused_and_the_file_let_go(
         ([[State]], {}, "takes slices, got type"),
         ([[main, None]], {}, "takes slices, got NoneType"),
         ([[main.actions]], {}, "takes slices, got "),
+        ([{"main": main.reducer}], {}, "give the slice itself at 'main', and not its reducer"),
+        ([create_reducer(0, lambda builder: None)], {}, "give the reducer a name"),
+        ([[main]], {"notify": 5}, "notify= is a function of the function that notifies, got int"),
+        ([[main]], {"clock": None}, "clock= is a function that returns ms, got NoneType"),
+        ([[main]], {"token": "x"}, "token= is a function that returns a new str, got str"),
+        ([[main]], {"storage": 5}, "storage= is the path of a file, or a Storage, got int: 5"),
+        ([[main]], {"preloaded_state": 5}, "preloaded_state= maps slice names to states, got int"),
+        ([[main]], {"middleware": 5}, "middleware= is a list to add to the default one.*got int"),
+        (
+            [[main]],
+            {"middleware": lambda defaults: defaults.append(None)},
+            "got NoneType: None from the function",
+        ),
     ],
 )
 def test_wrong_arguments_of_configure_store_say_what_to_write(
@@ -642,6 +656,12 @@ def test_wrong_arguments_of_configure_store_say_what_to_write(
     """Habits of Redux Toolkit are met with the way it is done here."""
     with pytest.raises(TypeError, match=message):
         configure_store(*arguments, **options)
+
+
+def test_an_unknown_durability_is_refused_with_or_without_a_file() -> None:
+    """Not only when there is a file."""
+    with pytest.raises(ValueError, match="durability= is 'full' or 'normal', got 'x'"):
+        configure_store([main], durability="x")
 
 
 def test_two_slices_of_one_name_are_refused() -> None:
@@ -1036,3 +1056,38 @@ def test_resetting_by_returning_the_initial_state() -> None:
         store.dispatch(reset())
         assert store[main] == State()
         assert len(store[log].lines) == 1
+
+
+def test_the_digest_of_a_store_says_which_slice_holds_what() -> None:
+    """The same content in another slice is another state."""
+    twin = create_slice(name="twin", initial_state=State())
+    with (
+        configure_store([main, twin]) as writer,
+        configure_store([main, twin]) as here,
+        configure_store([main, twin]) as there,
+    ):
+        writer.dispatch(rename("x"))
+        delta = writer.deltas_since({})["main"]
+        here.merge({"main": delta})
+        there.merge({"twin": delta})
+        assert (here[main], here[twin]) == (there[twin], there[main])
+        assert here.digests()["main"] == there.digests()["twin"]
+        assert here.digest() != there.digest()
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_commits_that_a_hook_makes_are_told_in_their_order(durable: bool) -> None:
+    """The hook is told of its own work after what it is told of now, the oldest first."""
+    with opened() as store:
+        seen: list[int] = []
+
+        def work(commit: Commit) -> None:
+            seen.append(commit.seq)
+            if len(seen) == 1:
+                for number in range(3):
+                    store.dispatch(rename(str(number)))
+
+        store.on_commit(work, durable=durable)
+        store.dispatch(rename("first"))
+        assert len(seen) == 4
+        assert seen == sorted(seen)
