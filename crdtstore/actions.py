@@ -197,6 +197,8 @@ class ActionCreator(Generic[P, T]):
         self._pack = pack
         if function is not None:
             update_wrapper(self, function)
+            if getattr(function, "__name__", "") == "<lambda>":
+                vars(self)["__name__"] = vars(self)["__qualname__"] = type.rpartition("/")[2]
         if signature is not None:
             self.__signature__ = signature
 

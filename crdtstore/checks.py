@@ -361,7 +361,9 @@ def create_action_creator_invariant_middleware(
             def handle(action: Any) -> Any:
                 if is_action_creator(action):
                     kind = getattr(action, "type", None)
-                    name = getattr(action, "__name__", None) or "action_creator"
+                    name = getattr(action, "__name__", None) or ""
+                    if not name.isidentifier():  # a lambda
+                        name = str(kind or "action_creator").rpartition("/")[2]
                     raise DispatchError(
                         f"the action creator of {kind or 'unknown'!r} was dispatched, and not an "
                         f"action; did you forget to call it: dispatch({name}())?"

@@ -55,8 +55,8 @@ class WithMiddleware(ActionCreator[..., tuple[Middleware, ...]]):
 class DynamicMiddleware:
     """A middleware made of others, which may be added at any time and from any thread.
 
-    ``configure_store(…, middleware=[dynamic.middleware])`` puts it into a store. ``instance_id``
-    tells this instance's actions from another's.
+    ``configure_store(…, middleware=[dynamic])`` puts it into a store. ``instance_id`` tells this
+    instance's actions from another's.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class DynamicMiddleware:
         self._places: weakref.WeakSet[_Place] = weakref.WeakSet()
 
     def middleware(self, api: MiddlewareAPI) -> Callable[[Dispatch], Dispatch]:
-        """Return the layer for one store; this method is the middleware to configure it with."""
+        """Return the layer for one store: the middleware itself, for those who want to name it."""
 
         def layer(proceed: Dispatch) -> Dispatch:
             place = _Place(self, api, proceed)
@@ -79,6 +79,8 @@ class DynamicMiddleware:
             return place.handle
 
         return layer
+
+    __call__ = middleware
 
     def add_middleware(self, *middleware: Middleware) -> None:
         """Add middleware behind what was added before; what is there already stays where it is.

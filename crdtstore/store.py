@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgpack
@@ -140,7 +141,8 @@ class Store:
         defaults = [thunk_middleware(extra)]
         if __debug__:
             creators = create_action_creator_invariant_middleware()
-            values = create_serializable_state_invariant_middleware()
+            # Bounded by max_values; what the clock says of it is mostly the garbage collector's.
+            values = create_serializable_state_invariant_middleware(warn_after=inf)
             defaults = [creators, *defaults, values]
         if middleware is None:
             return defaults

@@ -15,12 +15,14 @@ import concurrent.futures
 import contextvars
 import logging
 import os
+import queue
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from crdtstore.errors import ClosedError
 from crdtstore.waitable import Waitable
@@ -32,6 +34,8 @@ T = TypeVar("T")
 logger = logging.getLogger("crdtstore")
 
 _LOOK = 1.0  # seconds between two looks at whether the loop that must do the work is still there
+_IDLE = 5.0  # seconds that a thread with nothing to do waits for more
+_MOST_IDLE = 16  # threads that do so
 _PATIENCE = 5.0  # seconds that stop() waits for what is slow to notice that it was cancelled
 
 
@@ -288,8 +292,8 @@ class Tasks:
             if attach is not None:
                 attach(job)
             self._jobs.add(job)
-            if loop is None:
-                job.loop.call_soon_threadsafe(job.start)
+            if loop is None and self._own is not None:
+                self._own.begin(job)
         if loop is not None:
             job.start()
         return Running(job.outcome, name, job)
@@ -353,13 +357,15 @@ class Tasks:
 class _LoopThread:
     """An event loop on a daemon thread of its own."""
 
-    __slots__ = ("_end_task", "_ended", "_ending", "_pid", "_thread", "loop")
+    __slots__ = ("_due", "_end_task", "_ended", "_ending", "_pid", "_thread", "_woken", "loop")
 
     def __init__(self, name: str) -> None:
         self.loop = asyncio.new_event_loop()
         self._pid = os.getpid()
         self._ending = False
         self._ended = False
+        self._due: deque[Job[Any]] = deque()
+        self._woken = False  # it was told that there is something due, and has not looked yet
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         try:
             self._thread.start()
@@ -376,6 +382,26 @@ class _LoopThread:
                     continue  # raised by a coroutine, which has it as its outcome; others go on
         finally:
             self.loop.close()
+
+    def begin(self, job: Job[Any]) -> None:
+        """Start a job, from any thread, one at a time; raises ``RuntimeError`` after the end.
+
+        Waking the thread is most of what that costs, so one that was woken and has not looked yet
+        is not woken again.
+        """
+        self._due.append(job)
+        if not self._woken:
+            self._woken = True
+            try:
+                self.loop.call_soon_threadsafe(self._begin_due)
+            except RuntimeError:
+                self._woken = False
+                raise
+
+    def _begin_due(self) -> None:
+        self._woken = False  # before looking: what comes from now on wakes again
+        for _ in range(len(self._due)):
+            self.loop.call_soon(self._due.popleft().start)
 
     def end(self, jobs: Sequence[Job[Any]], spared: asyncio.Task[Any] | None = None) -> None:
         """End the loop when those jobs (cancelled, but for ``spared``) have ended."""
@@ -421,12 +447,66 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+class _Worker:
+    """A daemon thread that does one thing, and then others if there are some soon.
+
+    Who gives it something waits until it is at it, so that things begin in the order in which they
+    were given to several of them, as they do with new threads.
+    """
+
+    __slots__ = ("_queue", "_taken", "_thread")
+
+    idle: ClassVar[deque[_Worker]] = deque()
+
+    @classmethod
+    def begin(cls, call: Callable[[], None], name: str) -> None:
+        """Call this at once, on a thread that does nothing else meanwhile."""
+        try:
+            worker = cls.idle.pop()  # the one that was busy last
+        except IndexError:
+            worker = cls()
+            worker._thread.start()
+        worker._queue.put((call, name))
+        worker._taken.acquire()
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[Callable[[], None], str]] = queue.SimpleQueue()
+        self._taken = threading.Lock()
+        self._taken.acquire()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        call, self._thread.name = self._queue.get()
+        while True:
+            self._taken.release()
+            call()
+            del call  # and all that it holds
+            if len(self.idle) >= _MOST_IDLE:
+                return
+            self._thread.name = "crdtstore-idle"
+            self.idle.append(self)
+            try:
+                call, self._thread.name = self._queue.get(timeout=_IDLE)
+            except queue.Empty:
+                try:
+                    self.idle.remove(self)
+                except ValueError:  # taken just now
+                    call, self._thread.name = self._queue.get()
+                else:
+                    return
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Worker.idle.clear)  # threads do not survive a fork
+
+
 async def in_thread(function: Callable[[], T], name: str) -> T:
     """Call a function that may block, on a daemon thread of its own, and return its result.
 
     A thread each, where ``asyncio.to_thread`` shares a few: functions that wait for one another
-    could use those up and then wait for ever. Cancelled, this ends at once; the function goes on,
-    and its result is dropped.
+    could use those up and then wait for ever. Threads that have nothing to do any more are kept for
+    some seconds, and used again. Cancelled, this ends at once; the function goes on, and its result
+    is dropped.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[tuple[T | None, BaseException | None]] = loop.create_future()
@@ -445,7 +525,7 @@ async def in_thread(function: Callable[[], T], name: str) -> T:
             else:
                 loop.call_soon_threadsafe(deliver, value, None)
 
-    threading.Thread(target=call, name=name, daemon=True).start()
+    _Worker.begin(call, name)
     value, error = await done
     if error is not None:
         try:

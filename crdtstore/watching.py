@@ -118,13 +118,12 @@ class Watch(Generic[V]):
 class Changes(Generic[V]):
     """One loop over a watch: ``next(changes)``, ``await anext(changes)``, ``changes.next(5)``."""
 
-    __slots__ = ("_ended", "_last", "_seen", "_watch")
+    __slots__ = ("_last", "_seen", "_watch")
 
     def __init__(self, watch: Watch[V]) -> None:
-        self._watch = watch
+        self._watch: Watch[V] | None = watch  # until the end, for it holds the store
         self._last: V = _NOTHING
         self._seen: RootState | None = None
-        self._ended = False
 
     def __iter__(self) -> Self:
         return self
@@ -153,10 +152,11 @@ class Changes(Generic[V]):
         if self._seen is not None:
             await asyncio.sleep(0)  # let others run, however fast the changes come
         value = self._step()
-        if value is _NOTHING and not self._ended:
+        watch = self._watch
+        if value is _NOTHING and watch is not None:
             sleeper = _Sleeper(asyncio.get_running_loop())
-            with self._watch._waking(sleeper.wake):
-                while (value := self._step()) is _NOTHING and not self._ended:
+            with watch._waking(sleeper.wake):
+                while (value := self._step()) is _NOTHING and self._watch is not None:
                     await sleeper.sleep()
         if value is _NOTHING:
             raise StopAsyncIteration
@@ -164,13 +164,14 @@ class Changes(Generic[V]):
 
     def _wait(self, timeout: float | None) -> V:
         value = self._step()
-        if value is not _NOTHING or self._ended:
+        watch = self._watch
+        if value is not _NOTHING or watch is None:
             return value
         _refuse_on_loop()
         until = None if timeout is None else time.monotonic() + timeout
         woken = threading.Event()
-        with self._watch._waking(woken.set):
-            while (value := self._step()) is _NOTHING and not self._ended:
+        with watch._waking(woken.set):
+            while (value := self._step()) is _NOTHING and self._watch is not None:
                 if not woken.wait(None if until is None else until - time.monotonic()):
                     raise TimeoutError(f"the watched value did not change within {timeout} s")
                 woken.clear()
@@ -178,25 +179,33 @@ class Changes(Generic[V]):
 
     def _step(self) -> V:
         """Return the current value if it is news; end if there will be none."""
-        watch = self._watch
-        final = watch._store_closed  # asked first: no commit comes after it
-        if watch._closed:
-            self._ended = True
-        state = watch._store.state
         value: V = _NOTHING
-        if not self._ended and state is not self._seen:
-            value = self._look(state)
-        if final and value is _NOTHING:
-            self._ended = True
+        watch = self._watch
+        if watch is None:
+            return value
+        final = watch._store_closed  # asked first: no commit comes after it
+        if not watch._closed:
+            state = watch._store.state
+            if state is not self._seen:
+                value = self._look(watch, state)
+            if not final or value is not _NOTHING:
+                return value
+        self._end()
         return value
 
-    def _look(self, state: RootState) -> V:
+    def _end(self) -> None:
+        """Let go of the store, and of what it was."""
+        self._watch = None
+        self._seen = None
+        self._last = _NOTHING
+
+    def _look(self, watch: Watch[V], state: RootState) -> V:
         last = self._last
         try:
-            value = self._watch._selector(state)
+            value = watch._selector(state)
             news = last is _NOTHING or (value is not last and bool(value != last))
         except Exception:
-            self._ended = True
+            self._end()
             raise
         self._seen = state
         self._last = value

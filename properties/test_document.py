@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crdtstore.changes import invert
+from crdtstore.changes import Splice, invert
 from crdtstore.document import Document
 from crdtstore.draft import record
 from crdtstore.index import Index
@@ -126,6 +126,40 @@ def test_an_order_shows_the_newest_living_occurrence_of_each(steps: list[Any]) -
     assert order.items == items
     assert list(order.shown) == [i[0] for i in items if newest.get(i[0]) is i]
     assert order.places == newest
+
+
+edits = st.tuples(
+    st.integers(0, 1),
+    st.floats(0, 1),
+    st.integers(0, 2),
+    st.text("aé€🍋", max_size=3),
+    st.booleans(),
+)
+
+
+@given(st.lists(edits, max_size=20))
+def test_the_text_that_shows_is_the_one_in_the_document(steps: list[Any]) -> None:
+    """Wherever one edit after another is made, here and by a peer, in characters of any width."""
+    pair = [Document(kitchen.shape, client, "replica") for client in (7, 8)]
+    for who, share, deleted, inserted, pull in steps:
+        document, peer = pair[who], pair[1 - who]
+        text = document.state.note
+        at = round(share * len(text))
+        gone = text[at : at + deleted]
+        if gone or inserted:
+            delta = document.apply([Splice(("note",), at, gone, inserted)], 1_000)
+            assert document.state.note == text[:at] + inserted + text[at + len(gone) :]
+            if pull:
+                peer.merge(delta)
+        if pull:
+            for one, other in ((document, peer), (peer, document)):
+                lacking = one.delta_since(other.state_vector())
+                if lacking is not None:
+                    other.merge(lacking)
+            assert document.state.note == peer.state.note
+        loaded = Document(kitchen.shape, 9, "replica")
+        loaded.load([document.whole()])
+        assert loaded.state.note == document.state.note
 
 
 @given(st.lists(st.text(), min_size=1), st.sampled_from(["0", "k2x"]))

@@ -267,3 +267,14 @@ def test_unknown_actions_are_nobody_s() -> None:
     before = store.state
     assert store.dispatch(Action("nobody/cares", 1)) == Action("nobody/cares", 1)
     assert store.state is before
+
+
+def test_a_creator_of_a_lambda_is_called_as_its_action() -> None:
+    """Messages that say what to call name something that can be called."""
+    made = create_slice(name="s", initial_state=0, reducers={"up": lambda state: state + 1})
+    assert made.actions.up.__name__ == "up"
+    with configure_store([made]) as store:
+        with pytest.raises(DispatchError, match=r"dispatch\(up\(\)\)"):
+            store.dispatch(made.actions.up)
+        with pytest.raises(DispatchError, match=r"did you forget to call up\(\)\?"):
+            made.reduce(0, made.actions.up)

@@ -398,6 +398,17 @@ def test_rule_5_a_field_is_written_in_every_live_life() -> None:
     assert row.notes == {"n": 1}
 
 
+def test_rule_5_a_field_is_newer_than_what_any_live_life_holds() -> None:
+    """A write that knows the older life's newest cell beats a later clock that does not."""
+    a, b, c = two_lives()
+    a.now = DAY
+    a.do(lambda state: setattr(state.rows["k"], "name", "ahead"))
+    c.pull(a).do(lambda state: setattr(state.rows["k"], "name", "knows"))
+    b.now = DAY // 2
+    b.do(lambda state: setattr(state.rows["k"], "name", "does not"))
+    assert agree(a, b, c).rows["k"].name == "knows"
+
+
 def test_rule_5_an_increment_goes_to_the_newest_life_only() -> None:
     """It counts once while both live, and is gone with the life that it was made in."""
     a, b, c = two_lives()
@@ -1042,6 +1053,18 @@ def test_a_row_inserted_twice_and_removed_in_one_reducer_was_never_there() -> No
 
     assert a.do(change) == {}
     assert a.state.rows == {}
+
+
+def test_the_state_stays_the_same_object_when_two_write_the_same() -> None:
+    """What a peer wrote too is news to the document, and none to those who look at the state."""
+    a, b = pair()
+    for value in (["first"], ["same"]):
+        delta = a.set(label=value)
+        b.set(label=list(value))
+        before = b.state
+        assert b.store.merge(delta).changed
+        assert b.state is before
+        a.pull(b)
 
 
 def test_rows_stay_the_same_objects_when_a_default_list_becomes_content() -> None:

@@ -682,7 +682,7 @@ def test_a_creator_in_place_of_its_action_is_refused() -> None:
     check = create_action_creator_invariant_middleware()
     with configure_store([board], middleware=lambda _: [check, thunk_middleware()]) as store:
         for creator, message in (
-            (increment, r"'counter/increment' was dispatched.*dispatch\(action_creator\(\)\)"),
+            (increment, r"'counter/increment' was dispatched.*dispatch\(increment\(\)\)"),
             (fill, r"'board/fill' was dispatched.*dispatch\(fill\(\)\)"),
             (add, r"'todos/add' was dispatched.*dispatch\(add\(\)\)"),
         ):

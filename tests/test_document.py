@@ -19,7 +19,7 @@ from crdtstore.document import Broken, Document, new_client_id, utf16_length
 from crdtstore.draft import record
 from crdtstore.errors import UpdateError
 from crdtstore.paths import base36
-from crdtstore.updates import read_state_vector, write_state_vector
+from crdtstore.updates import Known, read_state_vector, read_update, write_state_vector
 
 
 @dataclass
@@ -485,3 +485,51 @@ def test_lists_and_tables_in_nested_records_work_as_at_the_top() -> None:
     exchange(a, b)
     assert list(b.state["a/b@c"].deep.words) == ["a", "b"]
     assert b.state[""] == "yx"
+
+
+def test_a_move_of_a_removed_life_is_no_place_of_the_next() -> None:
+    """An element put back starts anew where it was put, though a peer moved what it was before."""
+    a, b = opened(), opened()
+    b.merge(do(a, lambda state: state.items.extend([Row("x"), Row("y"), Row("z")])))
+    removal = changes_of(a, call("items.pop", 0))
+    a.apply(removal, 1_000)
+    a.apply(invert(removal), 1_000)
+    do(b, call("items.move", 0, 2), now=9_000)
+    exchange(a, b)
+    for document in (a, b):
+        assert [row.name for row in document.state.items] == ["x", "y", "z"]
+
+
+def test_a_text_is_edited_from_its_end_to_its_front() -> None:
+    """Characters of any width between one edit and the next one before it are counted right."""
+    a = opened()
+    do(a, call("text.insert", 0, "é🍋€a🍋"))
+    for at in (5, 4, 2, 1, 0):
+        do(a, call("text.insert", at, "-"))
+    b = opened()
+    b.load([a.whole()])
+    assert b.state.text == a.state.text == "-é-🍋-€a-🍋-"
+
+
+def test_a_long_change_is_one_delta() -> None:
+    """What takes several transactions of the engine arrives whole."""
+    a, b = opened(), opened()
+    delta = do(a, call("words.extend", list(range(1_200))))
+    b.merge(delta)
+    assert len(b.state.words) == 1_202
+    assert b.state == a.state
+    assert b.digest() == a.digest()
+
+
+def test_whatever_is_asked_the_answer_is_a_sound_update() -> None:
+    """A vector may name strangers and point inside a character; the answer begins before it."""
+    a = opened(5)
+    do(a, call("text.insert", 0, "🍋🍋🍋"))
+    known = Known()
+    known.add(read_update(a.whole(), known))
+    for clock in range(1, known.clocks[5]):
+        delta = a.delta_since(write_state_vector({5: clock, 99: 3}))
+        assert delta is not None
+        ((client, start, end),) = read_update(delta, known).ranges
+        assert (client, end) == (5, known.clocks[5])
+        assert start == clock - known.cuts_pair(5, clock)

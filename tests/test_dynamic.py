@@ -399,3 +399,12 @@ def test_many_threads_add_and_dispatch() -> None:
         assert sorted(trace) == sorted(f"{number} sees -1" for number in range(40))
         trace.clear()
         store.close()
+
+
+def test_it_is_a_middleware_itself() -> None:
+    """``middleware=[dynamic]`` and ``middleware=[dynamic.middleware]`` are the same."""
+    for configured in (lambda dynamic: dynamic, lambda dynamic: dynamic.middleware):
+        dynamic = create_dynamic_middleware()
+        with opened(configured(dynamic)) as store:
+            dynamic.add_middleware(answering(1))
+            assert store.dispatch(probe(1)) == 1

@@ -223,3 +223,25 @@ def test_a_compaction_that_fails_by_itself_is_logged(
         assert "compaction failed; the log stays as it is" in caplog.text
         assert "disk full" in caplog.text
         assert store[main].n == 2
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_what_is_committed_during_a_compaction_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, on_disk: bool
+) -> None:
+    """A snapshot stands for what it was made of, and for nothing later."""
+    storage: Any = tmp_path / "store.db" if on_disk else MemoryStorage()
+    load = Document.load
+    with opened(storage) as store:
+        store.dispatch(add())
+
+        def meanwhile(self: Document, deltas: Any) -> None:
+            monkeypatch.setattr(Document, "load", load)
+            store.dispatch(add())
+            load(self, deltas)
+
+        monkeypatch.setattr(Document, "load", meanwhile)
+        store.compact().wait(TIMEOUT)
+        assert records(store._storage)["main"] == 1
+    with opened(storage) as store:
+        assert store[main].n == 2

@@ -92,6 +92,15 @@ def test_of_several_occurrences_the_newest_shows() -> None:
     assert list(order.shown) == ["a", "b"]
 
 
+@pytest.mark.parametrize(("first", "second", "shown"), [("w1", "w2", "ba"), ("w2", "w1", "ab")])
+def test_of_occurrences_of_one_stamp_the_larger_writer_shows(
+    first: str, second: str, shown: str
+) -> None:
+    """Wherever in the array it is."""
+    order = order_of(Bases("a", "b"), at("a", 5, first), at("b"), at("a", 5, second))
+    assert "".join(order.shown) == shown
+
+
 def test_the_place_after_an_element_is_after_what_is_shown_of_it() -> None:
     """Not after a hidden occurrence; the front is the front, and the unknown the end."""
     order = order_of(Bases("a", "b"), at("a", 1), at("b"), at("a", 2))

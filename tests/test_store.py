@@ -1091,3 +1091,21 @@ def test_commits_that_a_hook_makes_are_told_in_their_order(durable: bool) -> Non
         store.dispatch(rename("first"))
         assert len(seen) == 4
         assert seen == sorted(seen)
+
+
+def test_what_belongs_together_is_stored_as_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash leaves all slices of a dispatch or a merge, or none of them."""
+    storage = MemoryStorage()
+    batches: list[list[str]] = []
+    append = storage.append
+
+    def spied(records: Sequence[Record]) -> int:
+        batches.append([record.slice for record in records])
+        return append(records)
+
+    monkeypatch.setattr(storage, "append", spied)
+    with opened(storage=storage) as store, opened() as peer:
+        store.dispatch(add())
+        peer.dispatch(add())
+        store.merge(peer.deltas_since(store.state_vectors()))
+    assert batches == [["main", "log"], ["main", "log"]]

@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import weakref
@@ -843,6 +844,42 @@ def test_eager_tasks(tasks: Tasks) -> None:
 # Functions that block
 
 
+def test_what_comes_while_the_loop_thread_is_busy_wakes_it_once(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it runs, in the order in which it came; what comes later wakes it again."""
+    own = tasks.own_loop()
+    wake = own.call_soon_threadsafe
+    busy, go, begun, woken = threading.Event(), threading.Event(), list[int](), list[Any]()
+
+    def hold() -> None:
+        busy.set()
+        go.wait(TIMEOUT)
+
+    def counted(*args: Any) -> Any:
+        woken.append(args)
+        return wake(*args)
+
+    async def work(number: int) -> int:
+        begun.append(number)
+        return number
+
+    own.call_soon_threadsafe(hold)
+    assert busy.wait(TIMEOUT)
+    monkeypatch.setattr(own, "call_soon_threadsafe", counted)
+    running = [tasks.run(work(number), "work") for number in range(5)]
+    cancelled = tasks.run(work(-1), "work")
+    assert len(woken) == 1
+    assert cancelled.cancel()
+    go.set()
+    assert [each.wait(TIMEOUT) for each in running] == [0, 1, 2, 3, 4] == begun
+    with pytest.raises(Gone):
+        cancelled.wait(TIMEOUT)
+    before = len(woken)
+    assert tasks.run(work(5), "work").wait(TIMEOUT) == 5
+    assert len(woken) == before + 1
+
+
 def test_in_thread_returns_or_raises_what_the_function_does() -> None:
     """Each call has a thread of its own, with the caller's context."""
 
@@ -876,6 +913,64 @@ def test_in_thread_never_runs_out_of_threads() -> None:
         )
 
     asyncio.run(main())
+
+
+def test_in_thread_uses_idle_threads_again() -> None:
+    """Sooner or later: one is idle a moment after its result was delivered."""
+
+    async def main() -> None:
+        seen = [await in_thread(threading.current_thread, "it")]
+        while True:
+            thread = await in_thread(threading.current_thread, "it")
+            if thread in seen:
+                break
+            seen.append(thread)
+        names: list[str] = []
+        await in_thread(lambda: names.append(threading.current_thread().name), "mine")
+        assert names == ["mine"]
+
+    asyncio.run(asyncio.wait_for(main(), TIMEOUT))
+
+
+def test_in_thread_keeps_few_threads_when_all_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those not for ever."""
+    monkeypatch.setattr("crdtstore.tasks._MOST_IDLE", 2)
+    monkeypatch.setattr("crdtstore.tasks._IDLE", 0.01)
+    count = 20
+    barrier = threading.Barrier(count)
+    threads: set[threading.Thread] = set()
+
+    def work() -> None:
+        threads.add(threading.current_thread())
+        barrier.wait(TIMEOUT)
+
+    async def main() -> None:
+        await asyncio.gather(*(in_thread(work, "it") for _ in range(count)))
+
+    asyncio.run(main())
+    assert len(threads) == count
+    for thread in threads:
+        thread.join(10 * TIMEOUT)
+        assert not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_in_thread_after_a_fork_has_threads_of_its_own() -> None:
+    """The idle ones of the parent are none in the child."""
+    code = (
+        "import asyncio, os, time\n"
+        "from crdtstore.tasks import _Worker, in_thread\n"
+        "asyncio.run(in_thread(int, 'it'))\n"
+        "while not _Worker.idle: time.sleep(0.001)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os._exit(asyncio.run(asyncio.wait_for(in_thread(lambda: 7, 'it'), 30)))\n"
+        "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], timeout=2 * TIMEOUT, check=False
+    )
+    assert done.returncode == 0
 
 
 def test_in_thread_cancelled_ends_at_once() -> None:

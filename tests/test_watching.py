@@ -506,6 +506,25 @@ def test_leaving_a_loop_leaves_nothing() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("close", ["store", "watch"])
+def test_a_loop_that_has_ended_does_not_hold_its_store(close: str) -> None:
+    """Whoever keeps the iterator keeps nothing else."""
+    store = opened()
+    watched = watch(store, a_of)
+    changes = iter(watched)
+    assert next(changes) == 0
+    (store if close == "store" else watched).close()
+    assert list(changes) == []
+    kept = weakref.ref(store)
+    store.close()
+    del store, watched
+    gc.collect()
+    assert kept() is None
+    assert list(changes) == []
+    with pytest.raises(ClosedError):
+        changes.next(TIMEOUT)
+
+
 def test_an_abandoned_watch_is_collected() -> None:
     """Neither the store nor a loop keeps it."""
     store = FakeStore()

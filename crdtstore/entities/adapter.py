@@ -72,7 +72,7 @@ class EntityAdapter(Generic[T]):
         if sort_comparer is not None:
             self._sorting: Sorting[T] = Sorting(by_comparer(sort_comparer))
         elif sort_key is not None:
-            self._sorting = Sorting(by_key(sort_key), keyed=True)
+            self._sorting = Sorting(by_key(sort_key), keyed=repr(self))
         else:
             self._sorting = Sorting(by_id)
         self._indexes = Indexes(indexes, self._sorting)
@@ -88,18 +88,26 @@ class EntityAdapter(Generic[T]):
     ) -> EntityState[T]: ...
     @overload
     def get_initial_state(
-        self, extra: Mapping[str, Any], entities: Several[T] = ()
+        self, extra: Mapping[str, Any] | None = None, entities: Several[T] = (), **fields: Any
     ) -> OpenState[T]: ...
     @overload
     def get_initial_state(self, extra: S, entities: Several[T] = ()) -> S: ...
-    def get_initial_state(self, extra: Any = None, entities: Several[Any] = ()) -> Any:
-        """Return an initial state for ``create_slice``: a field ``entities``, and ``extra`` fields.
+    def get_initial_state(
+        self, extra: Any = None, entities: Several[Any] = (), **fields: Any
+    ) -> Any:
+        """Return an initial state for ``create_slice``: a field ``entities``, and others.
 
-        ``extra`` is a mapping of more fields, or an instance of a dataclass with a field
-        ``entities: Table[T]``, which then is what is returned, with its type.
+        These are given by name, or as a mapping: ``get_initial_state(loading="idle")``. In its
+        place ``extra`` may be an instance of a dataclass with a field ``entities: Table[T]``, which
+        then is what is returned, with its type.
         """
         if extra is None or isinstance(extra, Mapping):
-            extra = {"entities": self._ids.table(), **(extra or {})}
+            extra = {"entities": self._ids.table(), **(extra or {}), **fields}
+        elif fields:
+            raise TypeError(
+                f"get_initial_state of {type(extra).__name__}(...) takes no more fields: that "
+                f"class says which there are; got {', '.join(fields)}"
+            )
         else:
             extra = with_entities(extra, {})
         return self.set_all(extra, entities)

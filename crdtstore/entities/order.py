@@ -8,7 +8,7 @@ as their order does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cmp_to_key
 from itertools import compress, count
@@ -91,10 +91,11 @@ class Order(NamedTuple):
 class Sorting(Generic[T]):
     """How an adapter sorts, and the orders of the tables that it was asked for.
 
-    ``keyed`` says that ranks compare what a user's function returned, and so may not compare.
+    ``keyed`` names the adapter if ranks compare what a user's function returned, and so may not
+    compare.
     """
 
-    def __init__(self, rank: Rank, *, keyed: bool = False) -> None:
+    def __init__(self, rank: Rank, *, keyed: str | None = None) -> None:
         self._rank = rank
         self._keyed = keyed
         self._orders: Derived[Order] = Derived(self._build, self._patch)
@@ -124,7 +125,7 @@ class Sorting(Generic[T]):
         try:
             chunks = arranged(entries.values())
         except Exception as error:
-            self._blame(error, _incomparable(entries))
+            self._blame(error, entries, ())
             raise
         return Order(entries, rows_in(chunks, len(rows)))
 
@@ -141,15 +142,23 @@ class Sorting(Generic[T]):
         try:
             chunks = edited(old.all.chunks, edits)
         except Exception as error:
-            self._blame(error, list(new))
+            self._blame(error, old.entries.evolve(new), new)
             raise
         return Order(old.entries.evolve(new), rows_in(chunks, len(rows)))
 
-    def _blame(self, error: Exception, ids: Sequence[str]) -> None:
-        """Note on ``error``, raised in comparing keys, whose they are."""
-        if self._keyed:
-            named = ", ".join(map(repr, ids[:MOST_NAMED]))
-            error.add_note(f"sort_key's results were compared for the entities {named}")
+    def _blame(self, error: Exception, entries: SortedMap, among: Iterable[str]) -> None:
+        """Say of ``error``, raised in comparing keys, whose they are, and what they are."""
+        if self._keyed is None:
+            return
+        found = _incomparable(entries)
+        if found and isinstance(error, TypeError):
+            keys = " and ".join(f"{entry[0][0]!r:.80} for {entry[1]!r}" for entry in found)
+            raise TypeError(
+                f"sort_key of {self._keyed} returned keys that do not compare: {keys} ({error}); "
+                "return keys of one type, with (value is None, value or ...) for what may be None"
+            ) from error
+        named = ", ".join(map(repr, [entry[1] for entry in found] or [*among][:MOST_NAMED]))
+        error.add_note(f"sort_key's results were compared for the entities {named}")
 
     def _build_ids(self, rows: SortedMap) -> tuple[Order, EntitySequence[str]]:
         order = self._orders.of(rows)
@@ -176,15 +185,15 @@ class Sorting(Generic[T]):
         return order, EntitySequence(chunks, len(rows))
 
 
-def _incomparable(entries: SortedMap) -> list[str]:
-    """Return the ids of two entries whose ranks cannot be compared."""
-    found: list[str] = []
+def _incomparable(entries: SortedMap) -> list[Entry]:
+    """Return two entries whose ranks cannot be compared."""
+    found: list[Entry] = []
 
     def compare(a: Entry, b: Entry) -> int:
         try:
             return -1 if a[0] < b[0] else 1
         except Exception:
-            found.extend((a[1], b[1]))
+            found.extend((a, b))
             raise
 
     with suppress(Exception):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
 from crdtstore.actions import Action
 from crdtstore.errors import ClosedError
+from crdtstore.listeners.executions import is_coroutine_function, taking
 from crdtstore.listeners.fork import Fork, ForkApi, ForkedTask
 from crdtstore.listeners.instances import Instance
 from crdtstore.listeners.patterns import Origin, Pattern, Predicate, asked, checked_origin
@@ -234,23 +235,33 @@ class ListenerApi(ForkApi, Generic[E_co]):
 
     @overload
     def fork(
-        self, executor: Callable[[ForkApi], Awaitable[V]], *, auto_join: bool = False
+        self,
+        executor: Callable[[ForkApi], Awaitable[V]] | Callable[[], Awaitable[V]],
+        *,
+        auto_join: bool = False,
     ) -> ForkedTask[V]: ...
     @overload
     def fork(
-        self, executor: Callable[[ForkApi], V], *, auto_join: bool = False
+        self, executor: Callable[[ForkApi], V] | Callable[[], V], *, auto_join: bool = False
     ) -> ForkedTask[V]: ...
-    def fork(self, executor: Callable[[ForkApi], Any], *, auto_join: bool = False) -> Any:
+    def fork(self, executor: Callable[..., Any], *, auto_join: bool = False) -> Any:
         """Start ``executor(fork_api)`` beside this effect; plain or not, it runs as effects do.
 
-        It is cancelled when this effect is cancelled or over; with ``auto_join`` this effect is
-        not over before it is.
+        It may leave out its parameter. It is cancelled when this effect is cancelled or over; with
+        ``auto_join`` this effect is not over before it is.
         """
         if not callable(executor):
             raise TypeError(f"fork takes a function of the fork's API, got {executor!r:.80}")
+        call = taking(executor, ("fork_api",), "what fork takes")
         place, instance = self._context.place, self._instance
         future, result = self._pending(f"the result of a task of {instance.name}")
-        fork: Fork[Any] = Fork(executor, instance, place.tasks, apart=place.here() is None)
+        fork: Fork[Any] = Fork(
+            call,
+            instance,
+            place.tasks,
+            apart=place.here() is None,
+            is_coroutine=is_coroutine_function(executor),
+        )
         if auto_join:
             instance.joined.append(fork)
         fork.outcome.add_done_callback(lambda done: settle(future, done.result()))

@@ -152,7 +152,7 @@ class Attachment(Generic[E]):
             groups=(listener.instances, self._instances),
         )
         api = ListenerApi(instance, listener, self._context, previous, remote)
-        instance.effect = partial(listener.effect, action, api)
+        instance.effect = partial(listener.call, action, api)
         try:
             place.start(instance, loop)
         except ClosedError:

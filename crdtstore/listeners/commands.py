@@ -1,8 +1,8 @@
 """Adding and removing listeners by what is dispatched.
 
 Redux Toolkit's actions ``addListener`` and ``removeListener`` are answered by the middleware, with
-something else than an action. Here their creators return requests: thunks that dispatch that
-action, so that type checkers know what ``dispatch`` returns.
+something else than an action. Here their creators return requests, which dispatch that action, so
+that type checkers know what ``dispatch`` returns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from crdtstore.actions import Action, create_action
+from crdtstore.listeners.patterns import accepted
 from crdtstore.listeners.signatures import StartListening, StopListening, Unsubscribe
+from crdtstore.middleware import Dispatch, Startable
+from crdtstore.tasks import Tasks
 
 __all__ = [
     "AddListener",
@@ -32,7 +35,7 @@ clear_all_listeners = create_action("listener_middleware/remove_all")
 """Dispatched, its action removes all listeners of the middleware and cancels their effects."""
 
 
-class ListenerRequest(Generic[R_co]):
+class ListenerRequest(Startable[R_co], Generic[R_co]):
     """What ``dispatch`` answers with what the middleware does; ``action`` is what it sees."""
 
     __slots__ = ("action",)
@@ -40,7 +43,10 @@ class ListenerRequest(Generic[R_co]):
     def __init__(self, action: Action[dict[str, Any]]) -> None:
         self.action = action
 
-    def __call__(self, dispatch: Callable[[Any], Any], get_state: Callable[[], Any]) -> R_co:
+    def start(
+        self, dispatch: Dispatch, get_state: Callable[[], Any], extra: Any, tasks: Tasks
+    ) -> R_co:
+        """Dispatch the action, where the middleware did not see the request itself before."""
         answer: R_co = dispatch(self.action)
         return answer
 
@@ -49,14 +55,17 @@ class ListenerRequest(Generic[R_co]):
 
 
 class _Creator(Generic[R]):
-    """Makes requests of one type."""
+    """Makes requests of one type, which take these ``options`` and those of all."""
 
-    __slots__ = ("type",)
+    __slots__ = ("__name__", "_options", "type")
 
-    def __init__(self, type: str) -> None:
+    def __init__(self, name: str, type: str, *options: str) -> None:
+        self.__name__ = name
         self.type = type
+        self._options = options
 
-    def __call__(self, **options: Any) -> ListenerRequest[R]:
+    def __call__(self, *given: Any, **options: Any) -> ListenerRequest[R]:
+        accepted(self.__name__, *self._options, given=given, options=options)
         return ListenerRequest(Action(self.type, options))
 
     def match(self, action: object) -> bool:
@@ -94,8 +103,10 @@ class RemoveListener(StopListening[ListenerRequest[bool]], Protocol):
         """Tell whether ``action`` is that action, or a request for it."""
 
 
-add_listener: AddListener = _Creator("listener_middleware/add")
+add_listener: AddListener = _Creator("add_listener", "listener_middleware/add", "effect")
 """Dispatched, what it returns does what ``start_listening`` does with the same arguments."""
 
-remove_listener: RemoveListener = _Creator("listener_middleware/remove")
+remove_listener: RemoveListener = _Creator(
+    "remove_listener", "listener_middleware/remove", "effect", "cancel_active"
+)
 """Dispatched, what it returns does what ``stop_listening`` does with the same arguments."""

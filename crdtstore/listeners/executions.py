@@ -37,6 +37,7 @@ __all__ = [
     "TASK_COMPLETED",
     "Execution",
     "is_coroutine_function",
+    "taking",
 ]
 
 T = TypeVar("T")
@@ -188,6 +189,29 @@ class Execution(Generic[T]):
             result = TaskCancelled(self.abort_error())
         settle(self.outcome, result)
         self.ended()
+
+
+def taking(function: Callable[..., Any], names: tuple[str, ...], what: str) -> Callable[..., Any]:
+    """Return what is called with all of ``names``, of a function that may take only the first.
+
+    Raises ``TypeError`` if it needs more than these; ``what`` is what it is in that message.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin without one
+        return function
+    for count in range(len(names), -1, -1):
+        try:
+            signature.bind(*names[:count])
+        except TypeError:
+            continue
+        break
+    else:
+        raise TypeError(
+            f"{what} is a function of ({', '.join(names)}), or of the first of them; got a "
+            f"function of {signature}"
+        )
+    return function if count == len(names) else lambda *given: function(*given[:count])
 
 
 def is_coroutine_function(function: Callable[..., Any]) -> bool:

@@ -9,12 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from crdtstore.errors import ClosedError
-from crdtstore.listeners.executions import (
-    TASK_CANCELLED,
-    TASK_COMPLETED,
-    Execution,
-    is_coroutine_function,
-)
+from crdtstore.listeners.executions import TASK_CANCELLED, TASK_COMPLETED, Execution
 from crdtstore.listeners.results import TaskResult
 from crdtstore.listeners.waits import Wait, deliver, fail, settle
 from crdtstore.tasks import Running, Tasks, running_loop
@@ -131,10 +126,11 @@ class Fork(Execution[T], Generic[T]):
         tasks: Tasks,
         *,
         apart: bool,
+        is_coroutine: bool,
     ) -> None:
         super().__init__(f"a task of {parent.name}", apart, TASK_CANCELLED, TASK_COMPLETED)
         self._unlink: Callable[[], None] = _nothing
-        self.is_coroutine = is_coroutine_function(executor)
+        self.is_coroutine = is_coroutine
         self._executor = executor
         self._api = ForkApi(self, tasks)
         self._unlink = parent.signal.add_callback(lambda: self.cancel(parent.signal.reason))

@@ -21,7 +21,7 @@ from crdtstore.listeners.commands import (
 )
 from crdtstore.listeners.failures import Failures, ListenerErrorHandler
 from crdtstore.listeners.instances import Instances
-from crdtstore.listeners.patterns import Pattern, checked_origin
+from crdtstore.listeners.patterns import Pattern, accepted, checked_origin
 from crdtstore.listeners.registry import Listener, Registry
 from crdtstore.listeners.signatures import On, StartListening, StopListening, Unsubscribe
 from crdtstore.middleware import Dispatch, MiddlewareAPI
@@ -48,8 +48,8 @@ class ListenerMiddleware(Generic[E]):
         self._attachments: WeakSet[Attachment[E]] = WeakSet()
         self._lock = threading.Lock()
         self._commands: dict[str, Command] = {
-            add_listener.type: lambda action: self._start(**action.payload),
-            remove_listener.type: lambda action: self._stop(**action.payload),
+            add_listener.type: lambda action: self._add("add_listener", **action.payload),
+            remove_listener.type: lambda action: self._drop("remove_listener", **action.payload),
             clear_all_listeners.type: self._clear,
         }
 
@@ -70,6 +70,7 @@ class ListenerMiddleware(Generic[E]):
     def start_listening(self) -> StartListening[E, Unsubscribe]:
         """Run ``effect(action, api)`` after what it listens for; return what removes it again.
 
+        An effect may leave out ``api``, or both.
         Exactly one of these says what that is: ``type=``, an action type; ``action_creator=``;
         ``matcher=``, a function of an action; ``predicate=``, a function of ``(action, current,
         previous)`` or fewer of them; ``slices=``, for whatever changed them. With
@@ -103,9 +104,17 @@ class ListenerMiddleware(Generic[E]):
         self._registry.clear()
         self._instances.cancel()
 
-    def _start(self, *, effect: Any, origin: Any = "local", **what: Any) -> Unsubscribe:
+    def _start(self, *given: Any, **options: Any) -> Unsubscribe:
+        accepted("start_listening", "effect", given=given, options=options)
+        return self._add("start_listening", **options)
+
+    def _add(
+        self, caller: str, *, effect: Any = None, origin: Any = "local", **what: Any
+    ) -> Unsubscribe:
         if not callable(effect):
-            raise TypeError(f"effect= is a function of (action, api), got {effect!r:.80}")
+            raise TypeError(
+                f"{caller} takes effect=, a function of (action, api); got {effect!r:.80}"
+            )
         new = Listener(Pattern.of(**what), checked_origin(origin), effect, running_loop())
         listener = self._registry.listener(new)
         if self._registry.hears_of_peers:
@@ -119,16 +128,30 @@ class ListenerMiddleware(Generic[E]):
 
         return unsubscribe
 
-    def _on(self, **options: Any) -> Any:
+    def _on(self, *given: Any, **options: Any) -> Any:
+        accepted("on", given=given, options=options)
+
         def decorate(effect: F) -> F:
-            self._start(effect=effect, **options)
+            self._add("on", effect=effect, **options)
             return effect
 
         return decorate
 
-    def _stop(
-        self, *, effect: Any, origin: Any = "local", cancel_active: bool = False, **what: Any
+    def _stop(self, *given: Any, **options: Any) -> bool:
+        accepted("stop_listening", "effect", "cancel_active", given=given, options=options)
+        return self._drop("stop_listening", **options)
+
+    def _drop(
+        self,
+        caller: str,
+        *,
+        effect: Any = None,
+        origin: Any = "local",
+        cancel_active: bool = False,
+        **what: Any,
     ) -> bool:
+        if effect is None:
+            raise TypeError(f"{caller} takes effect=, the effect of the listener to be removed")
         listener = self._registry.find(Pattern.of(**what), checked_origin(origin), effect)
         return listener is not None and self._remove(listener, cancel_active)
 

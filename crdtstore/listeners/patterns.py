@@ -13,7 +13,16 @@ from crdtstore.listeners.executions import is_coroutine_function
 from crdtstore.slice import Slice
 from crdtstore.state import RootState
 
-__all__ = ["Origin", "Pattern", "Predicate", "Slices", "Test", "asked", "checked_origin"]
+__all__ = [
+    "Origin",
+    "Pattern",
+    "Predicate",
+    "Slices",
+    "Test",
+    "accepted",
+    "asked",
+    "checked_origin",
+]
 
 Origin = Literal["local", "remote", "any"]
 """Whose work a listener hears of: this store's dispatches, what was merged from peers, or both."""
@@ -76,6 +85,20 @@ class Pattern:
             function = _function(matcher, "matcher=")
             return cls(None, _taking(function, 1), ("function", function))
         return cls(None, asked(predicate, "predicate="), ("function", _function(predicate, "")))
+
+
+def accepted(caller: str, *more: str, given: tuple[Any, ...], options: Iterable[str]) -> None:
+    """Raise ``TypeError`` in the name of ``caller`` for arguments that it does not take.
+
+    It takes the five ways of saying what a listener is for, ``origin=``, and ``more``.
+    """
+    names = (*_WAYS, "origin", *more)
+    unknown = [name for name in options if name not in names]
+    if given or unknown:
+        got = f"{unknown[0]}=" if unknown else f"{given[0]!r:.80} without a name"
+        raise TypeError(
+            f"{caller} takes {', '.join(f'{name}=' for name in names)}, each by name; got {got}"
+        )
 
 
 def checked_origin(origin: Any) -> Origin:

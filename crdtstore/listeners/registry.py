@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crdtstore.actions import Action
-from crdtstore.listeners.executions import is_coroutine_function
+from crdtstore.listeners.executions import is_coroutine_function, taking
 from crdtstore.listeners.instances import Instances
 from crdtstore.listeners.patterns import Origin, Pattern
 from crdtstore.state import RootState
@@ -38,9 +38,12 @@ class Entry:
 
 
 class Listener(Entry):
-    """A pattern and its effect; ``loop`` is the event loop that ran where it was added."""
+    """A pattern and its effect; ``loop`` is the event loop that ran where it was added.
 
-    __slots__ = ("effect", "instances", "is_coroutine", "loop")
+    ``call`` is the effect as it is called, with an action and the API, however few it takes.
+    """
+
+    __slots__ = ("call", "effect", "instances", "is_coroutine", "loop")
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Listener(Entry):
     ) -> None:
         super().__init__(pattern, origin)
         self.effect = effect
+        self.call = taking(effect, ("action", "api"), "effect=")
         self.loop = loop
         self.is_coroutine = is_coroutine_function(effect)
         self.instances = Instances()

@@ -27,8 +27,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 __all__ = ["Decorator", "Effect", "On", "StartListening", "StopListening", "Unsubscribe"]
 
-Effect = Callable[[A, ListenerApi[E]], object]
-"""What a listener runs: a coroutine function, or a plain one."""
+Effect = Callable[[A, ListenerApi[E]], object] | Callable[[A], object] | Callable[[], object]
+"""What a listener runs: a coroutine function, or a plain one, of ``(action, api)`` or fewer."""
 
 
 class Unsubscribe(Protocol):
@@ -101,9 +101,14 @@ class StartListening(Protocol[E_co, R_co]):
 class Decorator(Protocol[A, E]):
     """Adds the effect that it decorates, and leaves it as it is."""
 
+    @overload
     def __call__(
         self, effect: Callable[[A, ListenerApi[E]], R], /
     ) -> Callable[[A, ListenerApi[E]], R]: ...
+    @overload
+    def __call__(self, effect: Callable[[A], R], /) -> Callable[[A], R]: ...
+    @overload
+    def __call__(self, effect: Callable[[], R], /) -> Callable[[], R]: ...
 
 
 class On(Protocol[E]):

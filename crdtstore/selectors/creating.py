@@ -132,6 +132,12 @@ def _assemble(
     args_memoize_options: Any = (),
     dev_mode_checks: Mapping[str, Any] | None = None,
 ) -> Any:
+    for option, each in (("memoize", memoize), ("args_memoize", args_memoize)):
+        if not callable(each):
+            raise TypeError(
+                f"create_selector expects a memoizer as {option}=, a function of a function such "
+                f"as lru_memoize; got {_kind(each)}: {each!r:.80}"
+            )
     own = validated(cast("DevModeChecks", dev_mode_checks or {}))
     recomputations = dependency_recomputations = 0
     last_result: Any = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, Protocol, cast, overload
 
 from crdtstore.actions import Action
 from crdtstore.errors import RejectedWithValue
@@ -72,11 +72,13 @@ class ThunkAPI(ConditionAPI[State, Extra], Generic[State, Extra]):
     signal: AbortSignal
     abort: Abort
 
-    def reject_with_value(
-        self, value: object, meta: Mapping[str, Any] | None = None
-    ) -> RejectedWithValue:
-        """Return what to raise, or return, to be rejected with this payload and additional meta."""
-        return RejectedWithValue(value, _mapping(meta))
+    def reject_with_value(self, value: object, meta: Mapping[str, Any] | None = None) -> Never:
+        """Return what to return, or raise, to be rejected with this payload and additional meta.
+
+        That is a ``RejectedWithValue``. Type checkers take it for what fits everywhere, so that it
+        can be returned whatever the payload creator returns otherwise.
+        """
+        return RejectedWithValue(value, _mapping(meta))  # type: ignore[misc]
 
     def fulfill_with_value(self, value: T, meta: Mapping[str, Any] | None = None) -> T:
         """Return what to return to be fulfilled with this payload and additional meta.

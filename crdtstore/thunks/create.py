@@ -130,6 +130,8 @@ class AsyncThunk(Padded, Creator, Generic[Returned, Arg, Error]):
         update_wrapper(self, payload_creator, updated=())
         del self.__dict__["__wrapped__"]  # whose signature is not that of what is made of it
         self.type_prefix = recipe.type_prefix
+        if not getattr(self, "__name__", "").isidentifier():  # "<lambda>" says nothing
+            self.__name__ = self.__qualname__ = recipe.type_prefix.rpartition("/")[2]
         self.pending = recipe.pending
         self.fulfilled = recipe.fulfilled
         self.rejected = recipe.rejected

@@ -78,7 +78,9 @@ class AsyncThunkResult(
 
     ``await`` and ``wait`` give the last action, fulfilled or rejected, and do not raise for a
     rejection; ``unwrap()`` gives the payload, or raises. Both raise what a reducer or a middleware
-    raised for the last action. Who gives up waiting aborts nothing: that is what ``abort`` does.
+    raised for the last action. If the store is closed by then, nobody is told of the last action,
+    and what was fulfilled counts as aborted. Who gives up waiting aborts nothing: that is what
+    ``abort`` does.
     """
 
     __slots__ = (
@@ -321,27 +323,22 @@ class AsyncThunkResult(
     def _end_rejected(self, error: BaseException, *, silent: bool = False) -> None:
         self._cause = error
         make = self._recipe.rejected
-        self._end(
-            lambda: make(error, self.request_id, self.arg),
-            silent=silent,
-            lenient=isinstance(error, AbortError),
-        )
+        self._end(lambda: make(error, self.request_id, self.arg), silent=silent)
 
     def _end(
         self,
         make: Callable[[], FulfilledAction[Returned, Arg] | RejectedAction[Arg, Error]],
         *,
         silent: bool = False,
-        lenient: bool = False,
     ) -> None:
         try:
             action = make()
             if not silent:
                 try:
                     self._dispatch(action)
-                except _CLOSED:  # which is why many a request is aborted
-                    if not lenient:
-                        raise
+                except _CLOSED as closed:  # by the payload creator itself, or just now
+                    if self._recipe.fulfilled.match(action):
+                        action = self._closed(closed)
         except BaseException as failure:
             self._future.set_exception(failure)
             if not isinstance(failure, Exception):
@@ -351,6 +348,12 @@ class AsyncThunkResult(
         finally:
             if self._unlink is not None:
                 self._unlink()
+
+    def _closed(self, error: Exception) -> RejectedAction[Arg, Error]:
+        """Return how a request ends whose result no slice will ever hear of."""
+        self._controller.abort(str(error))
+        self._cause = AbortError(str(error))
+        return self._recipe.rejected(self._cause, self.request_id, self.arg)
 
 
 class _Unwrapped(Waitable[Returned]):

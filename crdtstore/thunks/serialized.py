@@ -1,4 +1,9 @@
-"""Exceptions as data: what the action of a rejected thunk says of what went wrong."""
+"""Exceptions as data: what the action of a rejected thunk says of what went wrong.
+
+A serialized error is a dict, so that it prints, compares and is written as JSON like the plain data
+that it is; and it has its fields as attributes. ``state.error = action.error`` keeps it: what comes
+back from the state is the plain dict.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +11,74 @@ import asyncio
 import errno
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from crdtstore.frozen import FrozenDict
 
 __all__ = ["SerializedError", "mini_serialize_error", "name_of"]
 
 _FIELDS = ("name", "message", "stack", "code")
 
 
-@dataclass(frozen=True, slots=True)
-class SerializedError:
-    """An exception as data: the name of its class, its message, its traceback, an error code."""
+class SerializedError(FrozenDict[str, str | None]):
+    """An exception as data: the name of its class, its message, its traceback, an error code.
 
-    name: str | None = None
-    message: str | None = None
-    stack: str | None = None
-    code: str | None = None
+    A read-only dict of these four, ``None`` where there is nothing to say, with attribute access.
+    State keeps it as a plain dict: ``state.error = action.error``, ``state.error["message"]``.
+    """
+
+    __slots__ = ()
+
+    __match_args__ = ("name", "message", "stack", "code")
+
+    def __init__(
+        self,
+        name: str | None = None,
+        message: str | None = None,
+        stack: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(name=name, message=message, stack=stack, code=code)
+
+    @property
+    def name(self) -> str | None:
+        """The name of the exception's class."""
+        return self["name"]
+
+    @property
+    def message(self) -> str | None:
+        """What the exception says."""
+        return self["message"]
+
+    @property
+    def stack(self) -> str | None:
+        """The traceback, in lines."""
+        return self["stack"]
+
+    @property
+    def code(self) -> str | None:
+        """An error code."""
+        return self["code"]
+
+    def __crdtstore_data__(self) -> dict[str, str | None]:
+        """Return what state keeps of it."""
+        return dict(self)
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none, as it may change
+        return hash(tuple(self.values()))
+
+    def __copy__(self) -> SerializedError:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SerializedError:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return SerializedError, tuple(self.values())
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.items())
+        return f"SerializedError({shown})"
 
 
 def mini_serialize_error(value: Any) -> SerializedError:

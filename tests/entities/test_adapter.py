@@ -322,6 +322,24 @@ def test_a_row_whose_id_field_was_wrong_before_stays_where_it_is() -> None:
     assert after.entities == {"new": Book("new", "x")}
 
 
+# Initial states
+
+
+def test_more_fields_are_given_by_name_or_as_a_mapping() -> None:
+    """Or as both; a dataclass has its own and takes no others."""
+    adapter = unsorted_books()
+    for given in (
+        adapter.get_initial_state({"loading": "idle", "page": 2}, [GATSBY]),
+        adapter.get_initial_state(loading="idle", page=2, entities=[GATSBY]),
+        adapter.get_initial_state({"loading": "busy", "page": 2}, [GATSBY], loading="idle"),
+    ):
+        state: Any = create_slice(name="books", initial_state=given).get_initial_state()
+        assert (state.loading, state.page, list(state.entities)) == ("idle", 2, ["tgg"])
+    notes: Any = create_entity_adapter(Note, select_id=lambda note: note.key)
+    with pytest.raises(TypeError, match=r"Notes\(\.\.\.\) takes no more fields: .*; got page"):
+        notes.get_initial_state(Notes(), page=2)
+
+
 # Upserting
 
 

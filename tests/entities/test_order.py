@@ -171,18 +171,36 @@ def test_a_sort_key_that_raises_says_for_which_row() -> None:
 
 
 def test_sort_keys_that_do_not_compare_are_named() -> None:
-    """Two of all, or what changed."""
-    sorting: Sorting[Any] = Sorting(by_key(lambda row: row), keyed=True)
+    """Two of all, with the entities that have them, and the adapter whose they are."""
+    sorting: Sorting[Any] = Sorting(by_key(lambda row: row), keyed="<adapter>")
     good = SortedMap.of({"a": 1, "b": 2})
-    with pytest.raises(TypeError, match="'<' not supported") as raised:
-        sorting.all(good.set("c", None))
+
+    def refused(rows: SortedMap, *words: str) -> None:
+        for read in (sorting.all, sorting.ids):
+            with pytest.raises(TypeError, match="'<' not supported") as raised:
+                read(rows)
+            for word in ("sort_key of <adapter> returned keys that do not compare", *words):
+                assert word in str(raised.value)
+
+    refused(good.set("c", None), "None for 'c'")
+    assert sorting.all(good) == [1, 2]
+    refused(good.set("b", "text"), "'text' for 'b'", "1 for 'a'")
+    assert sorting.all(good) == [1, 2]
+
+
+def test_sort_keys_that_fail_to_compare_fail_with_their_own_error() -> None:
+    """With a note that says whose they are."""
+
+    class Key:
+        def __lt__(self, other: object) -> bool:
+            raise ZeroDivisionError("cannot compare")
+
+    sorting: Sorting[Any] = Sorting(by_key(lambda row: row), keyed="<adapter>")
+    with pytest.raises(ZeroDivisionError) as raised:
+        sorting.all(SortedMap.of({"a": Key(), "b": Key()}))
     (note,) = raised.value.__notes__
-    assert note.startswith("sort_key's results were compared for the entities ")
-    assert "'c'" in note
-    sorting.all(good)
-    with pytest.raises(TypeError) as raised:
-        sorting.all(good.set("b", "text"))
-    assert raised.value.__notes__ == ["sort_key's results were compared for the entities 'b'"]
+    assert "'a'" in note
+    assert "'b'" in note
 
 
 def test_a_comparer_that_raises_says_for_which_rows() -> None:

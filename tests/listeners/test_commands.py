@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from crdtstore import Action, configure_store, create_action
 from crdtstore.listeners import (
     add_listener,
@@ -11,6 +13,7 @@ from crdtstore.listeners import (
     create_listener_middleware,
     remove_listener,
 )
+from crdtstore.middleware import thunk_middleware
 from tests.listeners.stage import Seen, counts
 
 go = create_action("go")
@@ -78,3 +81,22 @@ def test_the_first_of_several_middlewares_answers() -> None:
         store.dispatch(add_listener(type="go", effect=effect))
         assert not two.stop_listening(type="go", effect=effect)
         assert one.stop_listening(type="go", effect=effect)
+
+
+def test_requests_refuse_what_they_do_not_take() -> None:
+    """Where they are made, in their own name."""
+    creators: tuple[Any, ...] = (add_listener, remove_listener)
+    for create, name in zip(creators, ("add_listener", "remove_listener"), strict=True):
+        with pytest.raises(TypeError, match=f"^{name} takes type=, .* got kind=$"):
+            create(kind="go", effect=effect)
+        with pytest.raises(TypeError, match=f"^{name} takes type=, .* got .* without a name$"):
+            create(go, effect)
+
+
+def test_a_request_is_answered_wherever_the_middleware_is() -> None:
+    """In front of the thunk middleware, and behind it, where the thunk middleware starts it."""
+    listener = create_listener_middleware()
+    for layers in ([listener, thunk_middleware()], [thunk_middleware(), listener]):
+        with configure_store([counts], middleware=lambda _, layers=layers: layers) as store:
+            assert callable(store.dispatch(add_listener(type="go", effect=effect)))
+            assert store.dispatch(remove_listener(type="go", effect=effect)) is True

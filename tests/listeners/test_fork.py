@@ -464,3 +464,27 @@ async def test_a_task_that_uses_its_listeners_waits_is_cancelled_too() -> None:
         await turns()
         await asyncio.to_thread(lambda: tasks[0]._fork.outcome.result(10))
         assert tasks[0]._fork.outcome.result().status == "cancelled"
+
+
+@in_loop
+async def test_an_executor_may_leave_out_its_parameter() -> None:
+    """Plain or not, on a loop; what needs more is refused before anything starts."""
+
+    async def work() -> str:
+        return "work"
+
+    async def effect(action: Any, api: Any) -> None:
+        for executor in (lambda: 5, work, lambda fork: fork is not None):
+            result = await api.fork(executor).result
+            stage.seen(result.value)
+        try:
+            api.fork(lambda fork, more: None)
+        except TypeError as error:
+            stage.seen(str(error).partition(";")[0])
+
+    with Stage() as stage:
+        stage.listener.start_listening(action_creator=add, effect=effect)
+        stage.store.dispatch(add())
+        await stage.seen.soon(
+            5, "work", True, "what fork takes is a function of (fork_api), or of the first of them"
+        )

@@ -661,8 +661,84 @@ def test_predicates_that_are_coroutines_are_refused() -> None:
 @pytest.mark.parametrize("wrong", [None, 5, "effect"])
 def test_effects_are_functions(wrong: Any) -> None:
     """Anything else is refused."""
-    with pytest.raises(TypeError, match="effect= is a function"):
+    with pytest.raises(TypeError, match=r"start_listening takes effect=, a function of \(action"):
         create_listener_middleware().start_listening(type="a", effect=wrong)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"actionCreator": add, "effect": print}, r"effect=, each by name; got actionCreator="),
+        ({"type": "a"}, r"effect=, a function of \(action, api\); got None"),
+    ],
+)
+def test_refusals_name_what_was_called_and_what_it_takes(
+    options: dict[str, Any], words: str
+) -> None:
+    """Not what is behind it."""
+    listener: Any = create_listener_middleware()
+    start = f"^start_listening takes .*{words}$"
+    with pytest.raises(TypeError, match=start):
+        listener.start_listening(**options)
+    with pytest.raises(TypeError, match=start.replace("start_listening", "add_listener")):
+        Stage().store.dispatch(add_listener(**options))
+
+
+def test_arguments_without_names_are_refused() -> None:
+    """The decorator without its parentheses, for one."""
+    listener: Any = create_listener_middleware()
+    for name in ("start_listening", "stop_listening", "on"):
+        with pytest.raises(TypeError, match=f"^{name} takes type=, .* got .* without a name$"):
+            getattr(listener, name)(print)
+    with pytest.raises(TypeError, match=r"^on takes .*origin=, each by name; got effect=$"):
+        listener.on(type="a", effect=print)
+    with pytest.raises(TypeError, match=r"^stop_listening takes effect=, "):
+        listener.stop_listening(type="a")
+    with pytest.raises(TypeError, match=r"^stop_listening takes .*cancel_active=, each by name; "):
+        listener.stop_listening(type="a", effect=print, matches=print)
+
+
+def test_effects_take_an_action_and_an_api_or_fewer() -> None:
+    """Plain or not; what needs more is refused where it is added."""
+    with Stage() as stage:
+
+        async def alone(action: Any) -> None:
+            stage.seen(("alone", action.payload))
+
+        async def nothing() -> None:
+            stage.seen("nothing")
+
+        def optional(action: Any, api: Any = None) -> None:
+            stage.seen(("optional", api is not None))
+
+        def anything(*given: Any) -> None:
+            stage.seen(("anything", len(given)))
+
+        effects: list[Any] = [
+            alone,
+            nothing,
+            optional,
+            anything,
+            lambda action: stage.seen(("lambda", action.payload)),
+            lambda: stage.seen("lambda of nothing"),
+        ]
+        for effect in effects:
+            stage.listener.start_listening(action_creator=add, effect=effect)
+        stage.store.dispatch(add(3))
+        assert set(stage.seen.wait_for(lambda all: len(all) >= len(effects))) == {
+            ("alone", 3),
+            "nothing",
+            ("optional", True),
+            ("anything", 2),
+            ("lambda", 3),
+            "lambda of nothing",
+        }
+        for effect in effects:  # it is found by what was added
+            assert stage.listener.stop_listening(action_creator=add, effect=effect)
+    assert stage.errors.all == []
+    wrong: Any = lambda action, api, more: None  # noqa: E731
+    with pytest.raises(TypeError, match=r"effect= is a function of \(action, api\), or of the f"):
+        stage.listener.start_listening(type="a", effect=wrong)
 
 
 def test_an_unknown_origin_is_refused() -> None:

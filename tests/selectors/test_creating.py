@@ -283,6 +283,17 @@ def test_an_unknown_option_is_refused() -> None:
         create_selector(a, len, **wrong)
 
 
+@pytest.mark.parametrize("option", ["memoize", "args_memoize"])
+def test_a_memoizer_is_a_function(option: str) -> None:
+    """Anything else is refused where the selector is made."""
+    wrong: Any = {option: 5}
+    with pytest.raises(
+        TypeError,
+        match=rf"^create_selector expects a memoizer as {option}=, .* got int: 5$",
+    ):
+        create_selector(a, len, **wrong)
+
+
 def test_the_decorator_makes_the_same_selector() -> None:
     """``over`` takes input selectors and options; the function below it is the result function."""
 

@@ -16,6 +16,7 @@ from crdtstore.errors import StorageError, StorageLockedError
 from crdtstore.storage import Record, SqliteStorage, Storage, journal
 from crdtstore.storage.acceptance import SECONDS, StorageAcceptance, numbers, opened, records
 from crdtstore.storage.format import connect
+from crdtstore.storage.opening import open_journal
 from tests.storage.programs import run
 
 
@@ -330,3 +331,25 @@ print([record.delta for _, record in storage.open().records])
     ended = run("-c", code, str(tmp_path / "store.db"))
     assert ended.stdout == "[b'before', b'after']\n"
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(("durability", "level"), [("full", 2), ("normal", 1)])
+def test_commits_are_synced_as_was_asked(
+    tmp_path: Path, durability: journal.Durability, level: int
+) -> None:
+    """From the opening on, after a compaction, which always syncs, and after a failure."""
+    file, _ = open_journal(str(tmp_path / "store.db"), durability)
+
+    def synchronous() -> int:
+        (found,) = file._connected().execute("PRAGMA synchronous").fetchone()
+        return int(found)
+
+    try:
+        assert synchronous() == level
+        file.write([(1, (Record("a", b"x", b""),), 1)])
+        file.compact(1, {"a": b"x"}, {})
+        assert synchronous() == level
+        file.recover()
+        assert synchronous() == level
+    finally:
+        file.close()

@@ -89,6 +89,33 @@ def test_what_waits_is_stored_as_one_group(journal: Journal) -> None:
     assert journal.closed
 
 
+def test_what_is_told_to_be_durable_is_stored(journal: Journal) -> None:
+    """And nothing of what waits behind it."""
+    writer = start(journal)
+    told: list[tuple[int, list[int]]] = []
+    writer.on_durable(lambda seq: told.append((seq, journal.stored)))
+    journal.may_write.clear()
+    writer.append(records("a", 1))
+    assert journal.tried.acquire(timeout=SECONDS)
+    writer.append(records("a", 2))
+    journal.may_write.set()
+    writer.close()
+    assert told == [(1, [1]), (3, [1, 3])]
+
+
+def test_what_waits_is_read_with_what_is_stored(journal: Journal) -> None:
+    """A slice is rebuilt from all its records, those that could not be written yet included."""
+    writer = start(journal)
+    journal.fails = OSError("no space left on device")
+    one, two = records("a", 2), records("b", 1)
+    writer.append(one)
+    writer.append(two)
+    assert writer.read("a") == [(1, one[0]), (2, one[1])]
+    assert writer.read("b") == [(3, two[0])]
+    journal.fails = None
+    writer.close()
+
+
 def test_a_failure_loses_nothing(journal: Journal) -> None:
     """What could not be written stays, in its order; the next flush tries again and succeeds."""
     writer = start(journal)

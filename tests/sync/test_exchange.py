@@ -9,7 +9,8 @@ import pytest
 from properties.fake_link import LIMITS, End, Mesh
 from sync.errors import RemoteProtocolError
 from sync.frames import Ack, Delta, Diff, Frame, Ping, Pong, State
-from tests.sync.fake_store import FakeStore, pack
+from sync.watermarks import Origin
+from tests.sync.fake_store import FakeCommit, FakeStore, pack
 
 
 def linked(*, limits: object = LIMITS) -> tuple[Mesh, End, End]:
@@ -222,3 +223,84 @@ def test_an_answer_that_cannot_be_applied_is_not_asked_for_at_once_again() -> No
         mesh.tick(LIMITS.request_seconds / 2)
         mesh.run()
     assert State in map(type, two.frames)
+
+
+def test_what_a_delta_let_go_is_sent_to_where_that_delta_came_from() -> None:
+    """The other side has its own work; what waited for it may have come from somebody else."""
+    mesh, one, _ = linked()
+    assert one.exchange is not None
+    came, waited = pack([(7, 1, b"came")]), pack([(8, 1, b"waited")])
+    marks = mesh.nodes[0].marks
+    origin = Origin("two", one.session.link_id, {"a": came, "b": came}, marks, 1)
+    one.session.watch = one.frames.append  # of a commit that the store behind it never made
+    one.exchange.outgoing.committed(FakeCommit(101, {"a": came, "b": came}, None, origin))
+    assert one.frames == []
+    one.exchange.outgoing.committed(FakeCommit(102, {"a": waited, "b": came}, None, origin))
+    (frame,) = one.frames
+    assert isinstance(frame, Delta)
+    assert frame.deltas == {"a": waited}
+
+
+def test_work_goes_on_over_the_other_links_at_once() -> None:
+    """Who merged it relays it as it came, and nobody has to ask."""
+    mesh = Mesh([FakeStore("a") for _ in range(3)], [(0, 1), (1, 2)])
+    for link in range(2):
+        mesh.connect(link)
+    mesh.run()
+    relay = mesh.pairs[1][0]
+    assert relay.node is mesh.nodes[1]
+    relay.frames.clear()
+    mesh.nodes[0].store.add(b"x")
+    mesh.run()
+    assert kinds(relay) == ["Delta"]
+    assert len(mesh.nodes[2].store.content()) == 1
+
+
+def test_a_gap_is_a_gap_though_what_follows_does_not_need_it() -> None:
+    """What was lost is asked for, and nothing behind it is acknowledged before it is there."""
+    mesh, one, two = linked()
+    assert one.exchange is not None
+    acked = one.exchange.outgoing.acked
+    mesh.nodes[0].store.add(b"lost", "a")
+    mesh.settle()
+    two.arriving.clear()
+    mesh.nodes[0].store.add(b"kept", "b")
+    mesh.settle()
+    two.receive(mesh.now)
+    two.work(mesh.now)
+    assert kinds(two) == ["State"]
+    assert one.exchange.outgoing.acked == acked
+    mesh.run()
+    assert kinds(two) == ["State", "Ack"]
+    assert len(mesh.nodes[1].store.content("a")) == 1
+
+
+def test_a_delta_that_waits_for_others_is_not_acknowledged() -> None:
+    """It is asked for what it waits for, although no number is missing."""
+    _, one, two = linked()
+    assert one.exchange is not None
+    assert two.exchange is not None
+    received = two.exchange.incoming.received
+    one.session.watch = lambda frame: None  # it lies
+    number = one.exchange.outgoing.head + 1
+    deliver(one, two, Delta(number, {"a": pack([(999, 5, b"x")])}, None))
+    two.work(0.0)
+    assert kinds(two) == ["State"]
+    assert two.exchange.incoming.received == received
+
+
+def test_a_lost_question_is_asked_again() -> None:
+    """After a while, though one question at a time is the rule."""
+    mesh, _, two = linked()
+    assert two.exchange is not None
+    two.exchange.incoming.request()
+    two.work(mesh.now)
+    assert kinds(two) == ["State"]
+    two.other.arriving.clear()
+    mesh.run()
+    assert kinds(two) == ["State"]
+    mesh.tick(LIMITS.request_seconds)
+    mesh.run()
+    assert kinds(two).count("State") == 2
+    assert two.exchange.settled
+    assert two.exchange.incoming.answered == 3

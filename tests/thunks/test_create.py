@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crdtstore import DispatchError, configure_store, create_slice
 from crdtstore.actions import ActionCreator
 from crdtstore.thunks import (
     AsyncThunk,
@@ -185,3 +186,14 @@ def test_an_id_is_a_string(wrong: Any) -> None:
     ):
         start(thunk, 1, dispatch=dispatch)
     assert dispatch.actions == []
+
+
+def test_a_thunk_of_a_lambda_is_named_after_its_type() -> None:
+    """So that a refusal can say what to call."""
+    fetch = create_async_thunk("users/fetch", lambda: 1)
+    assert fetch.__name__ == "fetch"
+    with (
+        configure_store([create_slice(name="n", initial_state=0)]) as store,
+        pytest.raises(DispatchError, match=r"did you forget to call fetch\(\)"),
+    ):
+        store.dispatch(fetch)  # type: ignore[call-overload]

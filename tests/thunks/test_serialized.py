@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import json
+import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from crdtstore import Action, configure_store, create_slice
+from crdtstore.errors import FrozenStateError
+from crdtstore.frozen import FrozenDict
 from crdtstore.thunks import (
     SerializedError,
     ThunkAPI,
@@ -123,3 +130,103 @@ def test_a_serialize_error_that_raises_is_raised_to_who_waits() -> None:
     with pytest.raises(LookupError):
         result.unwrap().wait(TIMEOUT)
     assert dispatch.types == ["t/pending"]
+
+
+# As state
+
+
+def test_a_serialized_error_is_a_read_only_dict() -> None:
+    """It is written, compared, spread and matched as the plain data that it is."""
+    error = SerializedError("E", "wrong", code="17")
+    fields = {"name": "E", "message": "wrong", "stack": None, "code": "17"}
+    assert error == fields
+    assert {**error} == dict(error) == fields
+    assert (error.name, error.message, error.stack, error.code) == ("E", "wrong", None, "17")
+    assert json.loads(json.dumps(error)) == fields
+    match error:
+        case SerializedError(name="E", message=message):
+            assert message == "wrong"
+        case _:
+            pytest.fail("it was not matched")
+    with pytest.raises(FrozenStateError):
+        error["name"] = "F"
+    with pytest.raises(AttributeError):
+        error.name = "F"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda error: pickle.loads(pickle.dumps(error)),
+    ],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_copies_of_a_serialized_error_are_serialized_errors(copied: Any) -> None:
+    """Equal, and with equal hashes."""
+    error = SerializedError("E", "wrong", "a stack", "17")
+    again = copied(error)
+    assert type(again) is SerializedError
+    assert again == error
+    assert hash(again) == hash(error)
+    assert repr(again) == ("SerializedError(name='E', message='wrong', stack='a stack', code='17')")
+
+
+@dataclass
+class Request:
+    """State with a register for errors."""
+
+    error: dict[str, Any] | None = None
+
+
+@dataclass
+class Anything:
+    """State with a register for anything."""
+
+    error: Any = None
+
+
+@pytest.mark.parametrize(
+    "written", [lambda error: error, dict, lambda error: {**error}], ids=["itself", "dict", "**"]
+)
+@pytest.mark.parametrize(
+    "initial", [Request(), Anything(), {"error": None}], ids=["typed", "Any", "dict"]
+)
+def test_state_keeps_an_error_as_a_dict(initial: Any, written: Any) -> None:
+    """What a slice of another replica shows after a merge is what the action said."""
+
+    @create_async_thunk("t")
+    async def fail(_: None) -> None:
+        raise OSError(2, "gone")
+
+    requests = create_slice(name="requests", initial_state=initial)
+
+    @requests.add_case(fail.rejected)
+    def failed(state: Any, action: Action[Any]) -> None:
+        state.error = written(action.error)
+
+    here, there = configure_store([requests]), configure_store([requests])
+    action = here.dispatch(fail()).wait(TIMEOUT)
+    there.merge(here.deltas_since(there.state_vectors()))
+    for store in (here, there):
+        error = store[requests].error
+        assert type(error) is FrozenDict
+        assert error == action.error
+        assert (error["name"], error["code"]) == ("FileNotFoundError", "ENOENT")
+        assert "in fail" in error["stack"]
+
+
+def test_state_keeps_errors_inside_lists_and_dicts() -> None:
+    """As it keeps them in a field of their own."""
+    log = create_slice(name="log", initial_state={"last": []})
+
+    @log.reducer
+    def failed(state: Any, entries: Any) -> None:
+        state.last = entries
+
+    here, there = configure_store([log]), configure_store([log])
+    error = SerializedError("E", "wrong")
+    here.dispatch(failed([{"at": 1, "error": error}]))
+    there.merge(here.deltas_since(there.state_vectors()))
+    assert here[log].last == there[log].last == [{"at": 1, "error": dict(error)}]

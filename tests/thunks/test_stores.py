@@ -347,7 +347,7 @@ def test_closing_on_the_loop_of_a_request() -> None:
     asyncio.run(main())
 
 
-def test_what_ends_after_the_store_was_closed_fails() -> None:
+def test_what_ends_after_the_store_was_closed_counts_as_aborted() -> None:
     """A payload creator that would not be cancelled has nowhere to put its payload."""
     started, go = threading.Event(), threading.Event()
 
@@ -365,14 +365,13 @@ def test_what_ends_after_the_store_was_closed_fails() -> None:
             await asyncio.sleep(0)
         await asyncio.to_thread(store.close)
         go.set()
-        with pytest.raises(ClosedError):
-            await result
+        assert (await result).meta.aborted
 
     asyncio.run(main())
 
 
 def test_a_payload_creator_may_close_the_store() -> None:
-    """It runs to its end, which the store does not hear of any more."""
+    """It runs to its end, which no store hears of any more: to who waits, it was aborted."""
 
     async def main(store: Store) -> str:
         async def goodbye(_: None) -> str:
@@ -383,8 +382,48 @@ def test_a_payload_creator_may_close_the_store() -> None:
 
         said: list[str] = []
         result = store.dispatch(create_async_thunk("t", goodbye)())
-        with pytest.raises(ClosedError):
-            await result
+        action = await result
+        assert result.cancelled()
+        assert action.meta.aborted
+        assert action.error.name == "AbortError"
+        assert "closed" in str(action.error.message)
+        with pytest.raises(AbortError, match="closed"):
+            await result.unwrap()
         return said[0]
 
     assert asyncio.run(main(configure_store([users]))) == "goodbye"
+
+
+def test_a_payload_creator_on_a_thread_may_close_the_store() -> None:
+    """Closing aborts its request, so what it returns is dropped."""
+    store = configure_store([users])
+    thunk = create_async_thunk("t", lambda: store.close())
+    assert store.dispatch(thunk()).wait(TIMEOUT).meta.aborted
+
+
+def test_a_failure_in_a_closed_store_is_the_failure_that_it_is() -> None:
+    """That nobody but who waits is told of it makes no other thing of it."""
+
+    async def main(store: Store) -> None:
+        async def fail(_: None) -> None:
+            store.close()
+            raise LookupError("no such thing")
+
+        result = store.dispatch(create_async_thunk("t", fail)())
+        action = await result
+        assert not action.meta.aborted
+        assert action.error.name == "LookupError"
+        with pytest.raises(LookupError):
+            await result.unwrap()
+
+    async def with_value(store: Store) -> None:
+        async def fail(_: None, api: ThunkAPI) -> None:
+            store.close()
+            raise api.reject_with_value("a value")
+
+        action = await store.dispatch(create_async_thunk("t", fail)())
+        assert action.meta.rejected_with_value
+        assert action.payload == "a value"
+
+    asyncio.run(main(configure_store([users])))
+    asyncio.run(with_value(configure_store([users])))

@@ -89,6 +89,8 @@ assert_type(adapter.get_initial_state(Todos(), {"a": Todo("a")}), Todos)
 open_state = adapter.get_initial_state({"loading": "idle"})
 assert_type(open_state.entities["a"].title, str)
 assert_type(open_state.loading, Any)
+assert_type(adapter.get_initial_state(loading="idle").loading, Any)
+assert_type(adapter.get_initial_state({"a": 1}, [Todo("a")], b=2).entities["a"], Todo)
 adapter.get_initial_state(None, [5])  # type: ignore[list-item]
 
 

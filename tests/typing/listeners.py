@@ -138,6 +138,37 @@ plain.start_listening(action_creator=step, effect=on_step)  # type: ignore[arg-t
 stop(True)  # type: ignore[call-arg]
 
 
+def two_more(action: Action[int], api: ListenerApi[Service], more: int) -> None:
+    """Take too much."""
+
+
+async def on_step_alone(action: Action[int]) -> None:
+    """Take no API."""
+
+
+def on_whatever() -> None:
+    """Take nothing."""
+
+
+listener.start_listening(action_creator=step, effect=on_step_alone)
+listener.start_listening(action_creator=step, effect=on_whatever)
+listener.start_listening(action_creator=step, effect=lambda: 1)
+listener.start_listening(action_creator=step, effect=lambda action: action.payload + 1)
+listener.start_listening(action_creator=step, effect=lambda action, api: api.extra)
+listener.start_listening(action_creator=label, effect=on_step_alone)  # type: ignore[arg-type]
+listener.start_listening(action_creator=step, effect=two_more)  # type: ignore[arg-type]
+
+
+@listener.on(action_creator=step)
+def decorated_alone(action: Action[int]) -> str:
+    return f"{action.payload}"
+
+
+assert_type(decorated_alone(step(1)), str)
+listener.on(action_creator=label)(on_step_alone)  # type: ignore[arg-type]
+listener.on(action_creator=label)(on_whatever)
+
+
 async def on_either(action: Action[int] | Action[str], api: ListenerApi[Service]) -> None:
     assert_type(action.payload, int | str)
 
@@ -186,6 +217,8 @@ async def decorated(action: Action[str], api: ListenerApi[Service]) -> None:
         assert_type(result.error, BaseException)
     assert_type(api.fork(plain_child, auto_join=True), ForkedTask[str])
     assert_type(api.fork(lambda fork: 1.5), ForkedTask[float])
+    assert_type(api.fork(lambda: 5), ForkedTask[int])
+    assert_type(api.fork(number), ForkedTask[int])
 
 
 @listener.on(type="counts/step", origin="any")
@@ -266,4 +299,5 @@ assert_type(request, ListenerRequest[Unsubscribe])
 assert_type(store.dispatch(request), Unsubscribe)
 assert_type(store.dispatch(remove_listener(action_creator=step, effect=added)), bool)
 store.dispatch(clear_all_listeners())
+assert_type(store.dispatch(add_listener(action_creator=step, effect=added)), Unsubscribe)
 add_listener(action_creator=label, effect=added)  # type: ignore[arg-type]

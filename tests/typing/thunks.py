@@ -73,6 +73,20 @@ async def fetch(user_id: int, api: ThunkAPI[Any, Services]) -> User | RejectedWi
     return api.fulfill_with_value(found, {"cached": False})
 
 
+async def fetch_names(user_id: int, api: ThunkAPI[Any, Services]) -> list[str]:
+    """Return a rejection, whatever else is returned."""
+    if user_id < 0:
+        return api.reject_with_value("bad")
+    return [str(user_id)]
+
+
+def raise_it(user_id: int, api: ThunkAPI) -> list[str]:
+    """Raise a rejection."""
+    if user_id < 0:
+        raise api.reject_with_value("bad", {"cached": False})
+    return [str(user_id)]
+
+
 async def count() -> int:
     """Take nothing."""
     return 5
@@ -99,6 +113,8 @@ refresh_all = create_async_thunk("users/refresh", refresh)
 fetch_page = create_async_thunk("users/page", page)
 assert_type(fetch_user, AsyncThunk[User, int, SerializedError])
 assert_type(fetch_user, AsyncThunk[User, int])
+assert_type(create_async_thunk("users/names", fetch_names), AsyncThunk[list[str], int])
+assert_type(create_async_thunk("users/names", raise_it), AsyncThunk[list[str], int])
 assert_type(count_users, AsyncThunk[int, None])
 assert_type(read_file, AsyncThunk[bytes, str])
 assert_type(refresh_all, AsyncThunk[None, None])
@@ -309,3 +325,24 @@ assert_type(running.wait(), int)
 assert_type(running.cancel("a reason"), bool)
 assert_type(store.tasks, Tasks)
 assert_type(store.dispatch(later).wait(), str)
+
+# Errors as state
+
+
+@dataclass
+class Request:
+    error: dict[str, str | None] | None = None
+    last: SerializedError | None = None
+
+
+requests = create_slice(name="requests", initial_state=Request())
+
+
+@requests.reducer
+def failed(state: Request, action: Action[RejectedAction[int]]) -> None:
+    """Keep errors."""
+    state.error = action.payload.error
+    state.error = dict(action.payload.error)
+    state.last = action.payload.error
+    assert_type(action.payload.error.message, str | None)
+    assert_type(action.payload.error["message"], str | None)
