@@ -45,6 +45,7 @@ LAYERS = {
         "nanoid",
         "notify",
         "replication",
+        "threads",
         "tasks",
         "middleware",
         "thunks",

@@ -26,7 +26,8 @@ from typing import Any, Generic, TypeVar
 from crdtstore.errors import TaskAbortError
 from crdtstore.listeners.results import TaskCancelled, TaskRejected, TaskResolved, TaskResult
 from crdtstore.listeners.waits import settle
-from crdtstore.tasks import Running, Tasks, in_thread
+from crdtstore.tasks import Running, Tasks
+from crdtstore.threads import in_thread
 from crdtstore.thunks.signals import AbortController, AbortSignal
 from crdtstore.waitable import Waitable
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, overload
 from crdtstore.errors import RejectedWithValue
 from crdtstore.middleware import Creator, Startable
 from crdtstore.nanoid import nanoid
-from crdtstore.tasks import Tasks, in_thread
+from crdtstore.tasks import Tasks
+from crdtstore.threads import in_thread
 from crdtstore.thunks.api import ConditionAPI, ThunkAPI
 from crdtstore.thunks.lifecycle import (
     Arg,
