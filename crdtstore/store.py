@@ -594,6 +594,9 @@ class Store:
 
     def close(self) -> None:
         """Write everything out and let go of the storage; harmless to call twice."""
+        with self._lock:
+            if self._running and not self._forked:
+                raise DispatchError("close was called inside a reducer, which only changes state")
         if not self._closed and not self._forked:
             self.tasks.stop()  # first: what is cancelled may still dispatch that it was
         with self._lock:

@@ -167,6 +167,8 @@ def test_dispatching_and_merging_inside_a_reducer_are_refused() -> None:
             store.dispatch(run(lambda state: store.merge(deltas)))
         with pytest.raises(DispatchError, match="'counts' was dispatched inside"):
             store.dispatch(run(lambda state: store.dispatch({"type": "counts"})))
+        with pytest.raises(DispatchError, match="close was called inside a reducer"):
+            store.dispatch(run(lambda state: store.close()))
         assert store[main].n == 0
         store.merge(deltas)
         assert store[main].n == 5
