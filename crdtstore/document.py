@@ -42,7 +42,7 @@ from crdtstore.paths import (
 from crdtstore.persistent import Vector
 from crdtstore.shapes import ListShape, MapShape, RecordShape, SetShape, Shape
 from crdtstore.snapshot import ROOT, conflicts, entry_conflicts, is_value, patch, patch_value, read
-from crdtstore.updates import Known, Update, read_state_vector, read_update, write_state_vector
+from crdtstore.updates import Id, Known, Update, read_state_vector, read_update, write_state_vector
 from crdtstore.values import canonical
 from crdtstore.writing import Genesis, Located, fixed, locate, write
 
@@ -397,6 +397,11 @@ class Document:
                     "file or memory was copied while it was open",
                 )
         return update
+
+    def lacks(self, missing: Iterable[Id]) -> bool:
+        """Tell whether any of what an update was said to lack is still not there."""
+        clocks = self._clocks()
+        return any(clocks.get(client, 0) <= clock for client, clock in missing)
 
     def load(self, deltas: Iterable[bytes]) -> None:
         """Take in deltas from the replica's own storage, which are trusted, and read the state.

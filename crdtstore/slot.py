@@ -1,7 +1,9 @@
 """One slice inside one store: its document, the deltas that wait for others, and its rebirth.
 
-A delta whose dependencies are missing is held, bounded, and tried again after every delta that is
-applied. A document that broke is replaced by a new one, under a new session id, from the storage's
+A delta whose dependencies are missing is held, and tried again when what it lacks may have come.
+What comes from peers is held up to a bound, beyond which the newest is let go: it waits for what
+came before, and its sender has it. What storage holds is held whole, for nobody else may have it. A
+document that broke is replaced by a new one, under a new session id, from the storage's
 records, which are what counts; work that never reached them was never shown to anybody.
 """
 
@@ -13,7 +15,7 @@ from typing import Any
 from crdtstore.document import Broken, Document, new_client_id
 from crdtstore.errors import UpdateError
 from crdtstore.slice import Slice
-from crdtstore.updates import Update
+from crdtstore.updates import Id, Update
 
 __all__ = ["Slot"]
 
@@ -30,7 +32,7 @@ class Slot:
         self.slice = of
         self.replica = replica
         self.document = Document(of.shape, client, replica)
-        self.held: dict[bytes, None] = {}
+        self.held: dict[bytes, tuple[Id, ...]] = {}  # and what they lack
         self.held_bytes = 0
 
     @property
@@ -49,22 +51,30 @@ class Slot:
                 self._renew()
         for delta in stored:
             try:
-                self.merge(delta)
+                self.merge(delta, bounded=False)
             except (Broken, UpdateError):
                 self._renew_with([d for d in stored if d is not delta])
                 return
 
     def merge(
-        self, delta: bytes, update: Update | None = None, *, repair: bool = False
+        self,
+        delta: bytes,
+        update: Update | None = None,
+        *,
+        repair: bool = False,
+        bounded: bool = True,
     ) -> tuple[list[bytes], bool]:
         """Merge a delta; return the deltas that got applied, in order, and if it lacks others.
 
         Deltas held earlier that fit now are applied too; ``update`` is what ``Document.inspect``
-        read in the delta. Raises ``UpdateError`` and ``Broken``.
+        read in the delta, and ``bounded`` whether one more may be too many to hold. Raises
+        ``UpdateError`` and ``Broken``.
         """
+        if update is None:
+            update = self.document.inspect(delta)
         result = self.document.merge(delta, update, repair=repair)
         if result.missing:
-            self._hold(delta)
+            self._hold(delta, update, bounded)
             return [], True
         applied = [delta] if result.changed else []
         if applied and self.held:
@@ -84,31 +94,34 @@ class Slot:
         self._renew()
         self.load(deltas, damaged=True)
 
-    def _hold(self, delta: bytes) -> None:
-        if delta in self.held:
+    def _hold(self, delta: bytes, update: Update, bounded: bool) -> None:
+        size = len(delta)
+        full = len(self.held) >= MOST_HELD or self.held_bytes + size > MOST_HELD_BYTES
+        if delta in self.held or (bounded and full):
             return
-        self.held[delta] = None
-        self.held_bytes += len(delta)
-        while len(self.held) > MOST_HELD or self.held_bytes > MOST_HELD_BYTES:
-            oldest = next(iter(self.held))
-            del self.held[oldest]
-            self.held_bytes -= len(oldest)
+        self.held[delta] = update.missing
+        self.held_bytes += size
 
     def _retry(self) -> list[bytes]:
         applied: list[bytes] = []
         progress = True
         while progress:
             progress = False
-            for delta in list(self.held):
+            for delta, lacking in list(self.held.items()):
+                if self.document.lacks(lacking):
+                    continue
                 try:
-                    result = self.document.merge(delta)
+                    update = self.document.inspect(delta)
+                    result = self.document.merge(delta, update)
                 except UpdateError:  # contradicts what came meanwhile: its sender must send anew
                     self._release(delta)
                     continue
                 except Broken:
                     self._release(delta)
                     raise
-                if not result.missing:
+                if result.missing:
+                    self.held[delta] = update.missing
+                else:
                     self._release(delta)
                     progress = True
                     if result.changed:

@@ -65,14 +65,15 @@ def test_a_delta_held_twice_is_held_once() -> None:
 
 
 def test_what_is_held_is_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest goes; its sender is asked again anyway."""
+    """The newest is let go, which waits for the others; its sender is asked again anyway."""
     monkeypatch.setattr(slot, "MOST_HELD", 3)
     deltas = chain(6)
     made = Slot(SLICE, "r", 1)
     for delta in deltas[1:]:
         assert made.merge(delta) == ([], True)
-    assert list(made.held) == deltas[3:]
-    assert made.held_bytes == sum(map(len, deltas[3:]))
+    assert list(made.held) == deltas[1:4]
+    assert made.held_bytes == sum(map(len, deltas[1:4]))
+    assert made.merge(deltas[0]) == (deltas[:4], False)
 
 
 def test_what_is_held_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,39 @@ def test_what_is_held_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> No
     made = Slot(SLICE, "r", 1)
     for delta in deltas[1:]:
         made.merge(delta)
-    assert list(made.held) == deltas[2:]
+    assert list(made.held) == deltas[1:3]
+
+
+def test_what_storage_holds_is_held_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many records wait for a damaged one: nobody else may have them."""
+    monkeypatch.setattr(slot, "MOST_HELD", 3)
+    monkeypatch.setattr(slot, "MOST_HELD_BYTES", 50)
+    lost, *rest = chain(40)
+    made = Slot(SLICE, "r", 1)
+    made.load(rest, damaged=True)
+    assert list(made.held) == rest
+    made.merge(chain(43)[42])  # from a peer, and one too many
+    assert list(made.held) == rest
+    assert made.merge(lost) == ([lost, *rest], False)
+    assert made.state.n == 40
+
+
+def test_what_still_lacks_the_same_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand deltas that wait cost a delta of somebody else nothing worth telling."""
+    made = Slot(SLICE, "r", 1)
+    made.load(chain(300)[1:], damaged=True)
+    other = Document(SLICE.shape, 8, "other")
+    deltas = [other.apply(add(), 2_000 + at) for at in range(50)]
+    inspect, read = Document.inspect, []
+
+    def counted(self: Document, delta: bytes) -> Any:
+        read.append(delta)
+        return inspect(self, delta)
+
+    monkeypatch.setattr(Document, "inspect", counted)
+    for delta in deltas:
+        assert made.merge(delta) == ([delta], False)
+    assert read == deltas
 
 
 def test_a_held_delta_that_no_longer_fits_is_dropped() -> None:

@@ -156,10 +156,9 @@ GROUP = Group(
             "a held delta is dropped when it does not fit the first time",
             (
                 (
-                    "                if not result.missing:\n"
+                    "                if self.document.lacks(lacking):\n",
+                    "                if self.document.lacks(lacking):\n"
                     "                    self._release(delta)\n",
-                    "                self._release(delta)\n"
-                    "                if not result.missing:\n",
                 ),
             ),
         ),
@@ -187,8 +186,8 @@ GROUP = Group(
             "any number of deltas is held",
             (
                 (
-                    "while len(self.held) > MOST_HELD or self.held_bytes > MOST_HELD_BYTES:",
-                    "while False:",
+                    "if delta in self.held or (bounded and full):",
+                    "if delta in self.held:",
                 ),
             ),
         ),
