@@ -49,7 +49,15 @@ from typing import NamedTuple, NoReturn, TypeAlias, cast
 from crdtstore.errors import UpdateError
 from crdtstore.paths import base36
 
-__all__ = ["MAX_DEPTH", "Id", "Known", "Update", "read_state_vector", "read_update", "write_state_vector"]
+__all__ = [
+    "MAX_DEPTH",
+    "Id",
+    "Known",
+    "Update",
+    "read_state_vector",
+    "read_update",
+    "write_state_vector",
+]
 
 MAX_DEPTH = 64
 """Containers inside one another that one value may have, a cell's own list included."""
