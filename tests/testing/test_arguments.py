@@ -45,6 +45,7 @@ Bound = TypeVar("Bound", bound=int)
 Either = TypeVar("Either", int, str)
 
 search = settings(database=None, derandomize=True, max_examples=300)
+thorough = settings(search, max_examples=5_000)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_values_are_few_enough_to_collide() -> None:
     """Two of a handful of strings or numbers are soon the same."""
     for annotation in (int, str, UUID, dt.datetime):
         values = st.lists(values_of(annotation), min_size=5, max_size=5)
-        find(values, lambda many: len(set(many)) == 1 and many[0], settings=settings(database=None))
+        find(values, lambda many: len(set(many)) == 1 and many[0], settings=thorough)
 
 
 def test_marked_parameters_draw_keys() -> None:
