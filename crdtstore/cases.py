@@ -106,6 +106,7 @@ class Cases(Generic[S]):
         settled: Callable[..., Any] | None = None,
     ) -> Self:
         """Run reducers for the actions of an async thunk; ``settled`` for both of its ends."""
+        self._enter(_CASES)
         for state, reducer in (
             ("pending", pending),
             ("fulfilled", fulfilled),

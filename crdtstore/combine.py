@@ -72,12 +72,13 @@ class CombinedSlices(Iterable[Slice[Any]]):
                     "replace it, or reducer_path= to put this one elsewhere"
                 )
             each.check()
-            for store in list(self._stores):
+            stores = set(self._stores)
+            for store in stores:
                 self._inject(store, each, override_existing)
             with self._lock:
                 if present is None or not present.is_same(each):
                     self._slices[name] = each
-                late = list(self._stores)  # one that was made meanwhile, from the list before
+                late = set(self._stores) - stores  # made meanwhile, of the slices before
             for store in late:
                 self._inject(store, each, override_existing)
         return self

@@ -8,6 +8,7 @@ in where nothing changed, and no CRDT document is involved.
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
@@ -31,11 +32,12 @@ class Initial(Generic[S]):
     never sent, so what one replica computes differently the others never learn.
     """
 
-    __slots__ = ("_given", "_name", "_shape")
+    __slots__ = ("_given", "_lock", "_name", "_shape")
 
     def __init__(self, name: str, given: S | Callable[[], S]) -> None:
         self._name = name
         self._given = given
+        self._lock = threading.Lock()
         self._shape: Shape | None = None
         if not self.is_lazy:
             self._shape = compile_state(name, given)
@@ -57,7 +59,9 @@ class Initial(Generic[S]):
         Raises ``ShapeError`` or ``StateValueError`` for one that cannot be replicated.
         """
         if self._shape is None:
-            self._shape = compile_state(self._name, self._made())
+            with self._lock:  # two stores may be opened at once
+                if self._shape is None:
+                    self._shape = compile_state(self._name, self._made())
         return self._shape
 
     def _made(self) -> S:
@@ -78,10 +82,10 @@ def reduced(shape: Shape, cases: Cases[Any], name: str, state: Any, action: Any)
 
     A draft is edited in place and returned, as one reducer calls another.
     """
-    if is_draft(state):
-        return _redrafted(cases, state, action_of(action))
-    before = shape.default if state is None else frozen(shape, state, name)
     action = action_of(action)
+    if is_draft(state):
+        return _redrafted(cases, state, action)
+    before = shape.default if state is None else frozen(shape, state, name)
     chosen = cases.select(action)
     if not chosen:
         return before

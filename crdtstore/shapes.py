@@ -19,7 +19,7 @@ from crdtstore.errors import StateValueError
 from crdtstore.kinds import Kind, TextView
 from crdtstore.paths import escape
 from crdtstore.persistent import MISSING, SortedMap, Vector
-from crdtstore.values import ANY, Codec, Encoded, canonical, data_of, element_key, same
+from crdtstore.values import ANY, Codec, Encoded, canonical, element_key, same, written
 from crdtstore.views import (
     ListSnapshot,
     MapSnapshot,
@@ -158,13 +158,7 @@ def describe(shape: Shape, path: str = "") -> Iterator[tuple[str, str]]:
 
 def checked(codec: Codec, value: Any, path: Path) -> Any:
     """Return ``value`` as every replica will read it."""
-    try:
-        return codec.decode(codec.encode(value, path))
-    except StateValueError:
-        data = data_of(value)
-        if data is value:
-            raise
-        return codec.decode(codec.encode(data, path))
+    return codec.decode(written(codec, value, path)[1])
 
 
 def freeze_set(codec: Codec, values: Any, path: Path) -> SetSnapshot:

@@ -9,6 +9,7 @@ another name, so one slice has as many instances as a program needs.
 from __future__ import annotations
 
 import re
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from functools import update_wrapper
@@ -50,6 +51,9 @@ A = TypeVar("A", bound=Action[Any])
 
 reset_all: ActionCreator[..., Any] = create_action("@@crdtstore/reset_all")
 """Dispatched, it returns every slice of the store to its initial state."""
+
+_building = threading.RLock()
+"""Held while a builder runs: two stores may be opened at once. One for all: builders may meet."""
 
 _NAME = re.compile(r"[^\W\d]\w*")
 
@@ -163,11 +167,13 @@ class Slice(Generic[S]):
         A builder in ``extra_reducers`` runs when they are first needed, so that slices can answer
         each other's actions wherever they are defined; this may then raise what the builder raises.
         """
-        while self._builders:
-            extra: Cases[S] = Cases(f"extra_reducers of the slice {self.name!r}")
-            self._builders[0](extra)
-            self._cases.take(extra)
-            del self._builders[:1]
+        if self._builders:
+            with _building:
+                while self._builders:
+                    extra: Cases[S] = Cases(f"extra_reducers of the slice {self.name!r}")
+                    self._builders[0](extra)
+                    self._cases.take(extra)
+                    del self._builders[:1]
         return self._cases
 
     # Reducers
@@ -252,11 +258,23 @@ class Slice(Generic[S]):
 
         The reducer takes ``(state, action)``, the whole action, or only the state.
         """
-        return self._decorator(lambda cases, function: cases.add_case(action, function))
+        return self._decorator(lambda of, f: of._cases.add_case(of._instead_of(action, self), f))
+
+    def _instead_of(self, action: Any, of: Slice[S]) -> Any:
+        """Return what stands here for an action: one of ``of``'s own thunks has its like here."""
+        kind = action if isinstance(action, str) else getattr(action, "type", None)
+        if self.name == of.name or not isinstance(kind, str):
+            return action
+        if kind == of.reset.type:
+            return self.reset
+        own, _, rest = kind.removeprefix(f"{of.name}/").partition("/")
+        if rest and own in of._creators and kind.startswith(f"{of.name}/"):
+            return f"{self.name}/{own}/{rest}"
+        return action
 
     def add_matcher(self, matcher: Matchable | Callable[[Any], Any]) -> CaseDecorator[S, Any]:
         """Return a decorator: run this reducer for every action that ``matcher`` says yes to."""
-        return self._decorator(lambda cases, function: cases.add_matcher(matcher, function))
+        return self._decorator(lambda of, f: of._cases.add_matcher(matcher, f))
 
     @overload
     def add_default_case(
@@ -266,11 +284,11 @@ class Slice(Generic[S]):
     def add_default_case(self, function: Callable[[S], R]) -> Callable[[S], R]: ...
     def add_default_case(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Run this reducer for actions that nothing else of the slice answers."""
-        return self._decorator(lambda cases, f: cases.add_default_case(f))(function)
+        return self._decorator(lambda of, f: of._cases.add_default_case(f))(function)
 
-    def _decorator(self, add: Callable[[Cases[S], Any], Any]) -> CaseDecorator[S, Any]:
+    def _decorator(self, add: Callable[[Slice[S], Any], Any]) -> CaseDecorator[S, Any]:
         def decorate(function: Any) -> Any:
-            self._define(lambda of: add(of._cases, function))
+            self._define(lambda of: add(of, function))
             return function
 
         return decorate
@@ -390,7 +408,8 @@ class Slice(Generic[S]):
         """Return another slice with the same initial state, reducers, thunks and selectors.
 
         Its actions are ``"name/reducer"``, so the two answer each to its own; what is added to this
-        slice later, the instance gets too.
+        slice later, the instance gets too. Only matchers, which are functions, are shared as they
+        are.
         """
         made = Slice(
             name,

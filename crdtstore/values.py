@@ -46,13 +46,13 @@ __all__ = [
     "FrozenDict",
     "FrozenList",
     "canonical",
-    "data_of",
     "element_key",
     "freeze",
     "normalise",
     "same",
     "thaw",
     "to_plain",
+    "written",
 ]
 
 Encoded: TypeAlias = bool | int | float | str | bytes | list[Any] | dict[str, Any] | None
@@ -135,22 +135,33 @@ class Codec:
 _SHORT = MAX_COST - ITEM_COST
 
 
-def data_of(value: Any, depth: int = 0) -> Any:
-    """Return ``value`` with the plain data in place of what offers it, else ``value`` itself.
+def written(codec: Codec, value: Any, path: KeyPath) -> tuple[Any, Encoded]:
+    """Return what is written for ``value``, as a value and encoded.
 
     A class whose instances may be written to state as plain data (a serialised error, say) has a
-    method ``__crdtstore_data__`` that returns it.
+    method ``__crdtstore_data__`` that returns it, and that stands for them then, at any depth.
+    Raises `StateValueError` as ``codec.encode`` does.
     """
+    try:
+        return value, codec.encode(value, path)
+    except StateValueError:
+        data = _data_of(value, 0)
+        if data is value:
+            raise
+        return data, codec.encode(data, path)
+
+
+def _data_of(value: Any, depth: int) -> Any:
     kind = type(value)
     if hasattr(kind, "__crdtstore_data__"):
         return value.__crdtstore_data__()
     if depth < MAX_DEPTH:
         if kind is list or kind is tuple or kind is FrozenList:
-            items = [data_of(item, depth + 1) for item in value]
+            items = [_data_of(item, depth + 1) for item in value]
             if any(map(is_not, items, value)):
                 return tuple(items) if kind is tuple else items
         elif kind is dict or kind is FrozenDict:
-            entries = {key: data_of(item, depth + 1) for key, item in value.items()}
+            entries = {key: _data_of(item, depth + 1) for key, item in value.items()}
             if any(map(is_not, entries.values(), value.values())):
                 return entries
     return value

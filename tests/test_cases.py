@@ -97,6 +97,10 @@ def test_the_default_case_runs_only_if_nothing_else_did() -> None:
             lambda b: b.add_matcher(up, note("")).add_async_thunk(Fake(), pending=note("")),
             "add_case comes before add_matcher",
         ),
+        (
+            lambda b: b.add_matcher(up, note("")).add_async_thunk(Fake(), settled=note("")),
+            "add_case comes before add_matcher",
+        ),
     ],
 )
 def test_a_nonsensical_order_is_refused(build: Any, message: str) -> None:

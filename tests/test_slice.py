@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -707,3 +709,69 @@ def test_a_builder_that_is_wrong_is_noticed_when_a_store_is_made() -> None:
         with pytest.raises(ShapeError, match="add_case comes before"):
             store.inject(wrong)
         assert store.slices == ("counts",)
+
+
+def test_an_instance_answers_its_own_thunk_where_the_slice_answers_its() -> None:
+    """Also in cases that are added one by one; so it is with resets. Other actions are shared."""
+    made, _ = by_create()
+    other = made.instance("other")
+    ping = create_action("page/ping")
+    seen = create_slice(name="seen", initial_state=Page())
+    twin = seen.instance("twin")
+
+    @seen.async_thunk()
+    async def fetch(arg: str) -> str:
+        return arg
+
+    @seen.add_case(fetch.fulfilled)
+    def fetched(state: Page, action: Action[str]) -> None:
+        state.text = action.payload
+
+    @seen.add_case(seen.reset)
+    def reset(state: Page) -> None:
+        state.log.append("reset")
+
+    for action in (ping, other.actions.load.fulfilled):
+
+        @seen.add_case(action)
+        def shared(state: Page) -> None:
+            state.log.append("shared")
+
+    with configure_store([made, other, seen, twin]) as store:
+        store.dispatch(fetch("a")).wait(30)
+        store.dispatch(twin.actions.fetch("b")).wait(30)
+        assert (store[seen].text, store[twin].text) == ("a", "b")
+        store.dispatch(twin.reset())
+        store.dispatch(ping())
+        store.dispatch(other.actions.load("x")).wait(30)
+        assert store[seen].log == ["shared", "shared"]
+        assert store[twin].log == ["reset", "shared", "shared"]
+
+
+def test_a_slice_may_be_used_first_by_several_threads_at_once() -> None:
+    """Its initial state and its builder are run once."""
+    ran: list[str] = []
+    slowly = threading.Event()
+
+    def initial() -> Count:
+        ran.append("initial")
+        slowly.wait(0.05)
+        return Count(1)
+
+    def build(builder: Any) -> None:
+        ran.append("builder")
+        slowly.wait(0.05)
+        builder.add_case("up", lambda state: setattr(state, "n", state.n + 1))
+
+    made = create_slice(name="s", initial_state=initial, extra_reducers=build)
+    start = threading.Barrier(4)
+
+    def use() -> int:
+        start.wait(30)
+        with configure_store([made]) as store:
+            store.dispatch(Action("up"))
+            return int(store[made].n)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [each.result(30) for each in [pool.submit(use) for _ in range(4)]] == [2] * 4
+    assert ran == ["initial", "builder"]

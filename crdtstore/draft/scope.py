@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from crdtstore.changes import Change, Path, coalesce
-from crdtstore.errors import RevokedDraftError, StateValueError
-from crdtstore.values import Codec, FrozenDict, FrozenList, data_of, freeze, same, thaw
+from crdtstore.errors import RevokedDraftError
+from crdtstore.values import Codec, FrozenDict, FrozenList, freeze, same, thaw, written
 
 __all__ = ["THAWED", "Lent", "Opener", "Scope", "stored"]
 
@@ -188,13 +188,7 @@ def stored(codec: Codec, value: Any, path: tuple[object, ...]) -> tuple[Any, Any
 
     Raises ``StateValueError`` with the path for what state cannot hold.
     """
-    try:
-        encoded = codec.encode(value, path)
-    except StateValueError:
-        data = data_of(value)
-        if data is value:
-            raise
-        value, encoded = data, codec.encode(data, path)
+    value, encoded = written(codec, value, path)
     return encoded, _display(encoded, value, codec.decode)
 
 
