@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
 from typing import Any
 
 import pytest
@@ -29,7 +30,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or "default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed before Hypothesis reads the option; a worker takes its controller's."""
+    """Draw the seed before Hypothesis reads the option; a worker takes its controller's.
+
+    A shell lets what runs in the background ignore interrupts, and its children with it; some tests
+    interrupt themselves or a child, so interrupts are heeded here as they are in the foreground.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         config.option.hypothesis_seed = config.workerinput["hypothesis_seed"]
     elif config.option.hypothesis_seed is None:

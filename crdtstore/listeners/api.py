@@ -20,6 +20,7 @@ from crdtstore.listeners.waits import Wait, settle
 from crdtstore.matchers import Creator
 from crdtstore.middleware import MiddlewareAPI
 from crdtstore.state import RootState
+from crdtstore.tasks import running_loop
 from crdtstore.thunks.api import ThunkDispatch
 
 if TYPE_CHECKING:
@@ -111,16 +112,21 @@ class ListenerApi(ForkApi, Generic[E_co]):
         """Remove the listener; its running effects go on.
 
         Other actions may have matched already before this effect began. Redux Toolkit would not
-        have seen them: as far as their effects have not begun, they never do.
+        have seen them, if this one has not waited for anything yet: as far as their effects have
+        not begun, they never do.
         """
-        instances, number = self._listener.instances, self._instance.number
-        if instances.until is None or instances.until > number:
-            instances.until = number
+        self._listener.instances.unsubscribed(self._instance)
+        if (loop := running_loop()) is not None:  # if it suspends, this comes next
+            loop.call_soon(setattr, self._instance, "waited", True)
         self._context.registry.remove(self._listener)
 
     def subscribe(self) -> None:
-        """Add the listener again, at the end, if it was removed."""
-        self._listener.instances.until = None
+        """Add the listener again, at the end, if it was removed.
+
+        What matched meanwhile is not made up for. As in Redux Toolkit, nothing can have matched
+        meanwhile if the effect has not waited for anything since it unsubscribed.
+        """
+        self._listener.instances.subscribed(at_once=not self._instance.waited)
         self._context.heed(self._listener)
 
     def cancel(self) -> None:

@@ -60,7 +60,7 @@ class Execution(Generic[T]):
         self.apart = apart
         self.begun = False
         self.waited = False
-        """Whether a thread has waited on its behalf: the end of what runs "at once" elsewhere."""
+        """Whether it has waited for anything: the end of what runs "at once" elsewhere."""
         self.outcome: concurrent.futures.Future[TaskResult[T]] = concurrent.futures.Future()
         self._codes = (cancelled, completed)
         self._controller = AbortController()

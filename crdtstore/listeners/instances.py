@@ -11,6 +11,7 @@ other, one that has not waited for anything yet cancels only those that came bef
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from crdtstore.listeners.executions import LISTENER_CANCELLED, LISTENER_COMPLETE
 __all__ = ["Instance", "Instances"]
 
 _numbers = itertools.count()
+_NONE: tuple[float, float] = (0, 0)  # the numbers between two, both excluded
 
 
 class Instance(Execution[Any]):
@@ -52,8 +54,7 @@ class Instance(Execution[Any]):
 
     def is_wanted(self) -> bool:
         """Whether no earlier instance unsubscribed the listener, which it began after."""
-        until = self._own.until
-        return until is None or self.number <= until
+        return self._own.wants(self.number)
 
     def call(self) -> Any:
         """Call the effect."""
@@ -81,12 +82,12 @@ class Instance(Execution[Any]):
 
 
 class Instances:
-    """A set of instances, from any thread; those with numbers above ``until`` do not begin."""
+    """A set of instances, from any thread, and which of them are not to begin."""
 
-    __slots__ = ("_all", "_lock", "until")
+    __slots__ = ("_all", "_lock", "_unwanted")
 
     def __init__(self) -> None:
-        self.until: int | None = None
+        self._unwanted = _NONE
         self._lock = threading.Lock()
         self._all: dict[Instance, None] = {}
 
@@ -99,6 +100,29 @@ class Instances:
         """Remove one that is over."""
         with self._lock:
             self._all.pop(instance, None)
+
+    def unsubscribed(self, instance: Instance) -> None:
+        """Take note that one unsubscribed: none that came after it began, at once, is wanted."""
+        with self._lock:
+            number = next(_numbers) if instance.waited else instance.number
+            after, before = self._unwanted
+            self._unwanted = (min(after, number) if before == math.inf else number, math.inf)
+
+    def subscribed(self, at_once: bool) -> None:
+        """Take note that the unsubscribed one subscribed: if ``at_once``, as if it never had been.
+
+        Else those that came meanwhile stay unwanted, whether or not they could have begun.
+        """
+        with self._lock:
+            if at_once:
+                self._unwanted = _NONE
+            elif self._unwanted[1] == math.inf:
+                self._unwanted = (self._unwanted[0], next(_numbers))
+
+    def wants(self, number: int) -> bool:
+        """Tell whether an instance is to begin."""
+        after, before = self._unwanted
+        return not after < number < before
 
     def cancel(self, which: Callable[[Instance], bool] = lambda _: True) -> None:
         """Cancel those, in the order in which they came."""

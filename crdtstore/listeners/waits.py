@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from crdtstore.tasks import running_loop
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Wait(Waitable[T]):
-    """A ``Waitable`` that an effect waits for; ``begins`` is called when a thread starts waiting.
+    """A ``Waitable`` that an effect waits for; ``begins`` is called when it is waited for.
 
     ``wait`` raises ``RuntimeError`` where an event loop runs, which would stand still: await there.
     If it is ``idle`` without anybody to wait for it, it is given up when nobody can any more.
@@ -39,6 +39,10 @@ class Wait(Waitable[T]):
     def __del__(self) -> None:
         if self.idle:
             self._future.cancel()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._begins()
+        return (yield from super().__await__())
 
     def wait(self, timeout: float | None = None) -> T:
         """Block this thread until done, ``timeout`` seconds at most, and return the result.

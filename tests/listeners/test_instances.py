@@ -72,6 +72,14 @@ def test_what_came_after_an_unsubscription_is_not_wanted(
     """What came before it is."""
     one, two, three = (instance(groups) for _ in range(3))
     assert three.is_wanted()
-    groups[0].until = two.number
+    groups[0].unsubscribed(two)
     assert [each.is_wanted() for each in (one, two, three)] == [True, True, False]
+    groups[0].unsubscribed(three)
+    assert not three.is_wanted()
+    groups[0].subscribed(at_once=False)
+    four = instance(groups)
+    assert [each.is_wanted() for each in (two, three, four)] == [True, False, True]
+    groups[0].subscribed(at_once=False)
+    groups[0].subscribed(at_once=True)
+    assert three.is_wanted()
     groups[1].cancel()

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from crdtstore import create_action
 from crdtstore.errors import TaskAbortError
 from crdtstore.matchers import is_any_of
@@ -199,6 +201,32 @@ def test_take_leading_without_a_loop() -> None:
         stage.seen.until("begun 0", "done 0", "again")
         stage.store.dispatch(add(20))
         stage.seen.until("begun 0", "done 0", "again", "begun 20")
+
+
+@in_loop
+@pytest.mark.parametrize("how", ["done", "sleep"])
+async def test_what_came_while_unsubscribed_is_not_made_up_for(how: str) -> None:
+    """Though the wait was over before the others could begin, and none had to be held back."""
+    with Stage() as stage:
+
+        @stage.listener.on(action_creator=add)
+        async def effect(action: Any, api: Any) -> None:
+            api.unsubscribe()
+            stage.seen(action.payload)
+            if how == "sleep":
+                await asyncio.sleep(0)
+            else:
+                waiting = api.condition(tick)
+                stage.store.dispatch(tick())
+                await waiting
+            api.subscribe()
+
+        for number in range(3):
+            stage.store.dispatch(add(number))
+        await turns()
+        stage.store.dispatch(add(3))
+        await turns()
+        assert stage.seen.all == [0, 3]
 
 
 def test_take_leading_on_threads() -> None:
