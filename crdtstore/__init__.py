@@ -137,6 +137,7 @@ from crdtstore.thunks import (
 )
 from crdtstore.values import to_plain
 from crdtstore.waitable import Waitable
+from crdtstore.updates import clock_ranges
 from crdtstore.watching import Changes, Watch
 
 __all__ = [
@@ -233,6 +234,7 @@ __all__ = [
     "add_listener",
     "bind_action_creators",
     "clear_all_listeners",
+    "clock_ranges",
     "combine_slices",
     "compose",
     "configure_store",

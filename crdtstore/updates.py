@@ -54,6 +54,7 @@ __all__ = [
     "Id",
     "Known",
     "Update",
+    "clock_ranges",
     "read_state_vector",
     "read_update",
     "write_state_vector",
@@ -239,6 +240,17 @@ def read_update(data: bytes, known: Known) -> Update:
         raise UpdateError("truncated", "the update ends too early") from None
     except UnicodeDecodeError as error:
         raise UpdateError("utf-8", f"a string is not UTF-8: {error.reason}") from None
+
+
+def clock_ranges(delta: bytes) -> dict[int, tuple[int, int]]:
+    """Return what a delta carries, ``{client: (first clock, end)}``, each range half open.
+
+    A client is one session of one replica (``store.session``, in base 36), which numbers what it
+    writes to a slice from 0; every dispatch that changes a slice writes something. So these ranges
+    say whose work a delta is, and comparing them with a state vector which of it is known.
+    Raises ``UpdateError`` for bytes that are no delta.
+    """
+    return {client: (start, end) for client, start, end in read_update(delta, Known()).ranges}
 
 
 class _Block(NamedTuple):

@@ -103,6 +103,7 @@ EXPECTED: dict[str, list[str]] = {
         "add_listener",
         "bind_action_creators",
         "clear_all_listeners",
+        "clock_ranges",
         "combine_slices",
         "compose",
         "configure_store",

@@ -96,6 +96,8 @@ LAYERS = {
         "link",
         "mesh",
         "peer",
+        "devtools",
+        "watch",
         "hub",
         "demo",
         "cli",
@@ -107,7 +109,7 @@ LAYERS = {
 # What each package may import from outside the standard library.
 THIRD_PARTY = {
     "crdtstore": {"msgpack", "pycrdt"},
-    "sync": {"crdtstore", "msgpack", "rich", "uvloop"},
+    "sync": {"crdtstore", "msgpack", "rich", "uvloop", "websockets"},
 }
 
 # What only the tools for tests may import, which an extra brings.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pycrdt import Array, Doc, Map, Text
 
+from crdtstore import clock_ranges, configure_store, create_slice
 from crdtstore.errors import UpdateError
 from crdtstore.paths import base36
 from crdtstore.updates import (
@@ -625,3 +626,24 @@ def test_hostile_updates_are_harmless() -> None:
     assert counts["updates"] == HOSTILE_COUNT
     assert counts["inputs"] > 4 * HOSTILE_COUNT
     assert counts["refused"] > HOSTILE_COUNT
+
+
+def test_the_clock_ranges_of_a_delta_say_whose_work_it_is() -> None:
+    """Each dispatch goes on where the one before of its session ended."""
+    slice = create_slice(name="n", initial_state={"n": 0}, reducers={"put": _put})
+    ranges = []
+    with configure_store([slice]) as store:
+        store.on_commit(lambda commit: ranges.append(clock_ranges(commit.deltas["n"])))
+        for number in (1, 2):
+            store.dispatch(slice.actions.put(number))
+        client = int(store.session, 36)
+        (one,), (two,) = (found.items() for found in ranges)
+        assert one == (client, (0, one[1][1]))
+        assert two == (client, (one[1][1], two[1][1]))
+        assert two[1][0] < two[1][1]
+    with pytest.raises(UpdateError):
+        clock_ranges(b"\x01")
+
+
+def _put(state: Any, value: int) -> None:
+    state.n = value
