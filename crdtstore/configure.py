@@ -9,7 +9,7 @@ from typing import Any
 
 from crdtstore.autobatch import AutoBatchOption
 from crdtstore.combine import CombinedSlices, Sliceable, slices_of
-from crdtstore.middleware import Middleware
+from crdtstore.middleware import DefaultMiddleware, Middleware
 from crdtstore.storage import MemoryStorage, SqliteStorage, Storage
 from crdtstore.store import Store
 
@@ -25,7 +25,7 @@ def configure_store(
     *,
     storage: str | os.PathLike[str] | Storage | None = None,
     durability: str = "full",
-    middleware: Callable[[list[Middleware]], Sequence[Middleware]]
+    middleware: Callable[[DefaultMiddleware], Sequence[Middleware]]
     | Sequence[Middleware]
     | None = None,
     preloaded_state: Mapping[str, Any] | None = None,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from crdtstore.actions import Action, ActionCreator
 from crdtstore.replication import Commit
@@ -18,6 +18,7 @@ from crdtstore.tasks import Tasks
 
 __all__ = [
     "Creator",
+    "DefaultMiddleware",
     "Dispatch",
     "Middleware",
     "MiddlewareAPI",
@@ -49,6 +50,33 @@ class MiddlewareAPI(Protocol):
 
 
 Middleware = Callable[[MiddlewareAPI], Callable[[Dispatch], Dispatch]]
+
+
+class DefaultMiddleware(list[Middleware]):
+    """The middleware that a store has unless told otherwise: a list, to be added to.
+
+    Calling it returns the list itself, so that ``lambda get_default: get_default().concat(mine)``
+    reads as it does in Redux Toolkit.
+    """
+
+    def __call__(self) -> Self:
+        return self
+
+    def concat(self, *more: Middleware | Iterable[Middleware]) -> list[Middleware]:
+        """Return a list of these and then ``more``, each a middleware or several."""
+        return [*self, *_flat(more)]
+
+    def prepend(self, *more: Middleware | Iterable[Middleware]) -> list[Middleware]:
+        """Return a list of ``more``, each a middleware or several, and then these."""
+        return [*_flat(more), *self]
+
+
+def _flat(given: Iterable[Middleware | Iterable[Middleware]]) -> Iterator[Middleware]:
+    for each in given:
+        if callable(each):
+            yield each
+        else:
+            yield from each
 
 
 def compose(api: MiddlewareAPI, middleware: Sequence[Middleware], last: Dispatch) -> Dispatch:

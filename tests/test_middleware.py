@@ -97,6 +97,23 @@ def test_a_function_gets_the_default_middleware_and_returns_all() -> None:
             store.dispatch(lambda dispatch, get_state: None)
 
 
+def test_the_default_middleware_may_be_added_to_as_in_redux_toolkit() -> None:
+    """The function may call what it gets, and add before or after, one or several."""
+    trace: list[str] = []
+    a, b, c = (tracing(name, trace) for name in "abc")
+    for choose, order in (
+        (lambda get_default: get_default().concat(a, [b, c]), "abc"),
+        (lambda get_default: get_default().prepend([c, b], a), "cba"),
+        (lambda get_default: get_default(), ""),
+    ):
+        with opened(middleware=choose) as store:
+            store.dispatch(add())
+            store.dispatch(lambda dispatch, get_state: None)
+        seen = [line[0] for line in trace if "sees counts/add" in line]
+        assert seen == list(order)
+        trace.clear()
+
+
 def test_a_middleware_may_change_swallow_answer_and_multiply_actions() -> None:
     """What ``next`` is given is dispatched; what the layer returns is what ``dispatch`` returns."""
 
