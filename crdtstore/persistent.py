@@ -214,7 +214,8 @@ class SortedMap:
             if value is not MISSING:
                 return self.set(key, value)
         if not self._keys:
-            return SortedMap.of({k: v for k, v in changes.items() if v is not MISSING})
+            new = {k: v for k, v in changes.items() if v is not MISSING}
+            return SortedMap.of(new) if new else self
         firsts, keys, values = self._firsts, self._keys, self._values[:]
         ordered = sorted(changes)
         size = self._len
@@ -324,8 +325,8 @@ def _map(keys: list[list[str]], values: list[list[Any]]) -> SortedMap:
     return _sorted_map([chunk[0] for chunk in keys], keys, values, sum(map(len, keys)))
 
 
-def _differing(a: list[list[Any]], b: list[list[Any]]) -> tuple[int, int, int]:
-    """Return the start and both ends of the parts outside which two lists of chunks are alike."""
+def _differing(a: list[Any], b: list[Any]) -> tuple[int, int, int]:
+    """Return the start and both ends of the parts outside which two lists hold the same."""
     shorter = min(len(a), len(b))
     start = next(compress(count(), map(is_not, a, b)), shorter)
     back = next(compress(count(), map(is_not, reversed(a), reversed(b))), shorter)
@@ -457,6 +458,19 @@ class Vector:
             if item in chunk:
                 return start + chunk.index(item)
         raise ValueError(f"{item!r:.80} is not in the sequence")
+
+    def unlike(self, other: Vector) -> tuple[int, int, int]:
+        """Return where two begin to differ, and where the parts that differ end: own, other's.
+
+        What is before and behind them is the same, item by item. Chunks that both share are not
+        looked into.
+        """
+        start, mine, others = _differing(self._chunks, other._chunks)
+        own = list(chain.from_iterable(self._chunks[start:mine]))
+        their = list(chain.from_iterable(other._chunks[start:others]))
+        begin, own_end, their_end = _differing(own, their)
+        before = self._starts[start] if start < len(self._starts) else self._len
+        return before + begin, before + own_end, before + their_end
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Vector):

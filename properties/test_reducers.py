@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crdtstore import Action, TableView, configure_store, current, original
@@ -70,6 +70,7 @@ def test_reducers_in_a_row_are_as_good_as_dispatches_in_a_row(written: list[list
 
 
 @given(st.lists(commands, max_size=6))
+@example([Command("insert", 100), Command("remove", 28)])  # into an empty map, and out again
 def test_current_shares_what_was_not_edited(written: list[Command]) -> None:
     """Halfway through a reducer as well, so that selectors can be used there."""
 

@@ -67,7 +67,9 @@ def test_setting_the_value_that_is_there_returns_the_map() -> None:
     assert new.evolve({"k00003": value, "k00009": value, "zz": MISSING}) is new
     assert new.evolve({}) is new
     assert new.evolve({"zz": MISSING}) is new
-    assert SortedMap.EMPTY.evolve({"zz": MISSING}) == SortedMap.EMPTY
+    empty = SortedMap.of({})
+    assert empty.evolve({"zz": MISSING}) is empty
+    assert empty.evolve({"y": MISSING, "zz": MISSING}) is empty
     assert new.set("k00003", [1]) is not new
 
 
