@@ -13,6 +13,7 @@ from benchmarks.rows import Row
 from benchmarks.scale import Scale
 from benchmarks.selectors import selectors
 from benchmarks.texts import patching
+from benchmarks.tools import tools
 from benchmarks.upkeep import durability, memory, questions
 
 __all__ = ["BENCHMARKS", "measure"]
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "reading": reading,
     "selectors": selectors,
     "text": patching,
+    "tools": tools,
     "questions": questions,
     "memory": memory,
     "durability": durability,

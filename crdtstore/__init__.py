@@ -20,6 +20,7 @@ from crdtstore.checks import (
 from crdtstore.combine import CombinedSlices, combine_slices
 from crdtstore.configure import configure_store
 from crdtstore.creators import ReducerCreators
+from crdtstore.difference import Difference, differences
 from crdtstore.draft import current, is_draft, original
 from crdtstore.dynamic import DynamicMiddleware, create_dynamic_middleware
 from crdtstore.entities import (
@@ -100,6 +101,7 @@ from crdtstore.nanoid import nanoid
 from crdtstore.next_state import create_next_state
 from crdtstore.reducers import Reducer, create_reducer
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
+from crdtstore.reverting import Revert, revert
 from crdtstore.selectors import (
     Selector,
     create_draft_safe_selector,
@@ -135,9 +137,10 @@ from crdtstore.thunks import (
     mini_serialize_error,
     unwrap_result,
 )
+from crdtstore.trail import Trail
+from crdtstore.updates import clock_ranges
 from crdtstore.values import to_plain
 from crdtstore.waitable import Waitable
-from crdtstore.updates import clock_ranges
 from crdtstore.watching import Changes, Watch
 
 __all__ = [
@@ -164,6 +167,7 @@ __all__ = [
     "Counter",
     "CrdtstoreError",
     "CrdtstoreWarning",
+    "Difference",
     "DispatchError",
     "DynamicMiddleware",
     "EntityAdapter",
@@ -196,6 +200,7 @@ __all__ = [
     "RejectedAction",
     "RejectedWithValue",
     "RemoteOrigin",
+    "Revert",
     "RevokedDraftError",
     "RootState",
     "Running",
@@ -225,6 +230,7 @@ __all__ = [
     "ThunkAPI",
     "ThunkDispatch",
     "ThunkError",
+    "Trail",
     "Unsubscribe",
     "Update",
     "UpdateError",
@@ -254,6 +260,7 @@ __all__ = [
     "create_slice",
     "create_structured_selector",
     "current",
+    "differences",
     "find_non_serializable_value",
     "freeze",
     "is_action",
@@ -277,6 +284,7 @@ __all__ = [
     "reference_equality_check",
     "remove_listener",
     "reset_all",
+    "revert",
     "set_global_dev_mode_checks",
     "thunk_middleware",
     "to_plain",

@@ -16,9 +16,8 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pycrdt import Doc, merge_updates
 
@@ -48,8 +47,12 @@ from crdtstore.writing import Genesis, Located, fixed, locate, write
 
 __all__ = ["Broken", "Document", "Merge", "new_client_id"]
 
+T = TypeVar("T")
+
 _CELLS = "cells"
 _BATCH = 512
+_MOST_RECENT = 256
+_LONGEST_RECENT = 1024
 
 
 class Broken(CrdtstoreError, RuntimeError):
@@ -136,6 +139,7 @@ class Document:
         self._dirty_roots: set[str] = set()
         self._session_written = False
         self._wrote = False
+        self._recent: dict[bytes, None] = {}  # the last deltas, in order
         box = self._box
         self._subscriptions = [self._raw.observe(box.keep_update)]
         txn = self._raw.create_transaction()
@@ -210,7 +214,9 @@ class Document:
         for order in self._orders.values():
             order.settle()
         self._patch(value)
-        return merge_updates(*self._pieces, box.update) if self._pieces else box.update
+        delta: bytes = merge_updates(*self._pieces, box.update) if self._pieces else box.update
+        self._remember(delta)
+        return delta
 
     def _step(self) -> None:
         """Start another transaction now and then: texts and arrays slow down in a long one."""
@@ -383,7 +389,22 @@ class Document:
         self._know().add(update)
         self._absorb(update.roots)
         self._patch()
+        self._remember(delta)
         return _CHANGED if update.new or self.digest() != held else _UNCHANGED
+
+    def has(self, delta: bytes) -> bool:
+        """Tell if this very delta was merged or made not long ago, so that it holds no news.
+
+        In a mesh most deltas come over every link; this saves reading them again.
+        """
+        return delta in self._recent
+
+    def _remember(self, delta: bytes) -> None:
+        recent = self._recent
+        if len(delta) <= _LONGEST_RECENT:
+            recent[delta] = None
+            if len(recent) > _MOST_RECENT:
+                del recent[next(iter(recent))]
 
     def inspect(self, delta: bytes) -> Update:
         """Read a delta strictly, without applying it; ``UpdateError`` as for ``merge``."""
@@ -412,10 +433,12 @@ class Document:
         rest = iter(deltas)
         while batch := list(islice(rest, _BATCH)):
             self._receive(batch)
-        with self._reading() as txn:
-            self._dirty_roots.update(set(self._raw.roots(txn)) - {_CELLS})
-            self._index.fill(self._live_cells(txn))
+        self._reading(self._mirror)
         self.state = read(self.shape, ROOT, self.shape.default, self)
+
+    def _mirror(self, txn: Any) -> None:
+        self._dirty_roots.update(set(self._raw.roots(txn)) - {_CELLS})
+        self._index.fill(self._live_cells(txn))
 
     def _live_cells(self, txn: Any) -> Iterator[tuple[str, Cell]]:
         get = self._map.get
@@ -503,7 +526,8 @@ class Document:
 
     def state_vector(self) -> bytes:
         """Return the Yjs state vector: for each session, how much of its work is here."""
-        return write_state_vector(self._clocks())
+        known = self._known
+        return write_state_vector(self._clocks()) if known is None else known.vector
 
     def delta_since(self, vector: bytes) -> bytes | None:
         """Return what a peer with ``vector`` lacks, or ``None`` if it lacks nothing.
@@ -538,12 +562,10 @@ class Document:
     def _clocks(self) -> Mapping[int, int]:
         if self._known is not None:
             return self._known.clocks
-        with self._reading() as txn:
-            return read_state_vector(self._raw.get_state(txn))
+        return read_state_vector(self._reading(self._raw.get_state))
 
     def _get_update(self, vector: bytes) -> bytes:
-        with self._reading() as txn:
-            update: bytes = self._raw.get_update(txn, vector)
+        update: bytes = self._reading(lambda txn: self._raw.get_update(txn, vector))
         return update
 
     def _know(self) -> Known:
@@ -571,23 +593,22 @@ class Document:
         return handle
 
     def _read_text(self, root: str) -> str:
-        with self._reading() as txn:
-            return str(self._text_handle(txn, root).get_string(txn))
+        return self._reading(lambda txn: str(self._text_handle(txn, root).get_string(txn)))
 
     def _read_array(self, root: str) -> list[Any]:
-        with self._reading() as txn:
-            items = json.loads(self._raw.get_or_insert_array(txn, root).to_json(txn))
+        raw = self._raw
+        items = json.loads(
+            self._reading(lambda txn: raw.get_or_insert_array(txn, root).to_json(txn))
+        )
         return items if isinstance(items, list) else []
 
-    @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        """Give the open transaction, or one to read with."""
+    def _reading(self, read: Callable[[Any], T]) -> T:
+        """Call ``read`` with the open transaction, or with one to read with."""
         if self._txn is not None:
-            yield self._txn
-            return
+            return read(self._txn)
         txn = self._raw.create_transaction()
         try:
-            yield txn
+            return read(txn)
         finally:
             txn.drop()
 
@@ -608,8 +629,7 @@ class Document:
         order.insert(0, map(parse_occurrence, self._read_array(root)))
         order.settle()
         box = self._box
-        with self._reading() as txn:
-            handle = self._raw.get_or_insert_array(txn, root)
+        handle = self._reading(lambda txn: self._raw.get_or_insert_array(txn, root))
         self._subscriptions.append(handle.observe(lambda event: _keep_array(box, root, event)))
         self._array_handles[root] = handle
         self._orders[root] = order

@@ -21,6 +21,7 @@ DIGEST_SIZE = 16
 _MODULUS = 1 << (8 * DIGEST_SIZE)
 _NONE: Cells = ()
 _MOST_DIRTY = 10_000
+_MOST_HASHED = 1024
 
 
 def hash_item(name: str, content: bytes) -> int:
@@ -33,12 +34,13 @@ def hash_item(name: str, content: bytes) -> int:
 class Index:
     """Cells by path; ``cells`` may be read freely and is written only through the methods."""
 
-    __slots__ = ("_children", "_dirty", "_sum", "cells")
+    __slots__ = ("_children", "_dirty", "_hashed", "_sum", "cells")
 
     def __init__(self) -> None:
         self.cells: dict[str, Cells] = {}
         self._children: dict[str, dict[str, None]] = {}
         self._dirty: dict[str, Cells] = {}  # what was at a path when the sum was taken
+        self._hashed: dict[str, int] = {}  # what paths that changed of late add to the sum
         self._sum = 0
 
     def put(self, path: str, cell: Cell) -> None:
@@ -93,9 +95,18 @@ class Index:
     def digest(self) -> int:
         """Return the sum of the hashes of all live cells."""
         total = self._sum
+        hashed = self._hashed
+        if len(hashed) + len(self._dirty) > _MOST_HASHED:
+            hashed.clear()
+        few = len(self._dirty) <= _MOST_HASHED
         for path, before in self._dirty.items():
-            total -= sum([_hash_cell(path, cell) for cell in before])
-            total += sum([_hash_cell(path, cell) for cell in self.cells.get(path, _NONE)])
+            known = hashed.get(path)
+            if known is None:
+                known = sum([_hash_cell(path, cell) for cell in before])
+            now = sum([_hash_cell(path, cell) for cell in self.cells.get(path, _NONE)])
+            total += now - known
+            if few:
+                hashed[path] = now
         self._dirty.clear()
         self._sum = total % _MODULUS
         return self._sum

@@ -295,10 +295,13 @@ class SortedMap:
                     yield self._keys[at][slot], before[slot], after[slot]
             return
         start, mine, others = _differing(self._values, old._values)
-        shared = {id(chunk) for chunk in self._values[start:mine]}
-        shared.intersection_update(map(id, old._values[start:others]))
-        past = _entries(old, start, others, shared)
-        present = _entries(self, start, mine, shared)
+        if mine - start <= _FEW and others - start <= _FEW:
+            past, present = _unlike_entries(old, others, self, mine, start)
+        else:
+            shared = {id(chunk) for chunk in self._values[start:mine]}
+            shared.intersection_update(map(id, old._values[start:others]))
+            past = _entries(old, start, others, shared)
+            present = _entries(self, start, mine, shared)
         for key in sorted(past.keys() | present.keys()):
             was, now = past.get(key, MISSING), present.get(key, MISSING)
             if was is not now:
@@ -332,6 +335,30 @@ def _differing(a: list[Any], b: list[Any]) -> tuple[int, int, int]:
     back = next(compress(count(), map(is_not, reversed(a), reversed(b))), shorter)
     back = min(back, shorter - start)
     return start, len(a) - back, len(b) - back
+
+
+_FEW = 2  # chunks: what one insertion or removal makes of one
+
+
+def _unlike_entries(
+    a: SortedMap, a_stop: int, b: SortedMap, b_stop: int, start: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the entries of some chunks of two maps, but those that both begin or end with.
+
+    An insertion into a chunk is found like this without a look at the other entries, one by one.
+    """
+    (keys, values), (other_keys, other_values) = (
+        [list(chain.from_iterable(chunks[start:stop])) for chunks in (of._keys, of._values)]
+        for of, stop in ((a, a_stop), (b, b_stop))
+    )
+    by_key = _differing(keys, other_keys)
+    by_value = _differing(values, other_values)
+    begin = min(by_key[0], by_value[0])
+    end, other_end = max(by_key[1], by_value[1]), max(by_key[2], by_value[2])
+    return (
+        dict(zip(keys[begin:end], values[begin:end], strict=True)),
+        dict(zip(other_keys[begin:other_end], other_values[begin:other_end], strict=True)),
+    )
 
 
 def _entries(of: SortedMap, start: int, stop: int, without: set[int]) -> dict[str, Any]:

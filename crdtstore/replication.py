@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from crdtstore.actions import Action
 from crdtstore.state import RootState
 
 __all__ = ["ActionInfo", "Commit", "Conflict", "Merged"]
@@ -33,7 +34,8 @@ class Commit(NamedTuple):
 
     ``origin`` is what was passed to ``merge``, and ``None`` for local work; ``at`` is this store's
     clock in ms. ``local`` tells this store's own dispatches from what it merged; ``state`` and
-    ``previous`` are the root state after and before.
+    ``previous`` are the root state after and before. ``action`` is what was dispatched, itself and
+    whole; ``None`` for what was merged, of whose action no more is known than ``info`` says.
     """
 
     seq: int
@@ -44,6 +46,7 @@ class Commit(NamedTuple):
     local: bool = True
     state: RootState = _NOTHING
     previous: RootState = _NOTHING
+    action: Action[Any] | None = None
 
 
 class Merged(NamedTuple):

@@ -32,6 +32,7 @@ from crdtstore.errors import ShapeError
 from crdtstore.matchers import Creator
 from crdtstore.namespace import Namespace
 from crdtstore.reducers import Initial, Reducer, reduced
+from crdtstore.reverting import REVERT, reverted
 from crdtstore.shapes import Shape, describe
 from crdtstore.thunks import AsyncThunk, create_async_thunk
 
@@ -129,6 +130,9 @@ class Slice(Generic[S]):
         self._instances: weakref.WeakSet[Slice[S]] = weakref.WeakSet()
         for kind in (self.reset.type, reset_all.type):
             self._cases.builtin[kind] = lambda state, action: self.shape.default
+        self._cases.builtin[REVERT] = lambda state, action: reverted(
+            self.reducer_path, self.shape, state, action
+        )
 
     @classmethod
     def around(cls, name: str, reducer: Reducer[S]) -> Slice[S]:

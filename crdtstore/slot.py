@@ -26,7 +26,7 @@ MOST_HELD_BYTES = 8 << 20
 class Slot:
     """A slice, its document and what is held for it. Guarded by the store's lock."""
 
-    __slots__ = ("document", "held", "held_bytes", "replica", "slice")
+    __slots__ = ("_schema", "document", "held", "held_bytes", "replica", "slice")
 
     def __init__(self, of: Slice[Any], replica: str, client: int) -> None:
         self.slice = of
@@ -34,6 +34,13 @@ class Slot:
         self.document = Document(of.shape, client, replica)
         self.held: dict[bytes, tuple[Id, ...]] = {}  # and what they lack
         self.held_bytes = 0
+        self._schema: dict[str, str] | None = None
+
+    def schema(self) -> dict[str, str]:
+        """Return the kind of every place of the slice, which never changes."""
+        if self._schema is None:
+            self._schema = self.slice.schema()
+        return dict(self._schema)
 
     @property
     def state(self) -> Any:

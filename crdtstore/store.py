@@ -42,7 +42,14 @@ from crdtstore.errors import (
     UpdateError,
 )
 from crdtstore.housekeeping import Housekeeper
-from crdtstore.middleware import Dispatch, Middleware, Startable, compose, thunk_middleware
+from crdtstore.middleware import (
+    DefaultMiddleware,
+    Dispatch,
+    Middleware,
+    Startable,
+    compose,
+    thunk_middleware,
+)
 from crdtstore.notify import Listeners, logger
 from crdtstore.paths import base36
 from crdtstore.replication import ActionInfo, Commit, Conflict, Merged
@@ -52,6 +59,7 @@ from crdtstore.state import RootState, conflict_path, replaced
 from crdtstore.storage import Quarantined, Record, Storage
 from crdtstore.subscriptions import Subscriptions
 from crdtstore.tasks import Running, Tasks
+from crdtstore.trail import Trail
 from crdtstore.updates import Update
 from crdtstore.values import ANY
 from crdtstore.waitable import Waitable
@@ -90,7 +98,7 @@ class Store:
         slices: Sequence[Slice[Any]],
         *,
         storage: Storage,
-        middleware: Callable[[list[Middleware]], Sequence[Middleware]]
+        middleware: Callable[[DefaultMiddleware], Sequence[Middleware]]
         | Sequence[Middleware]
         | None,
         extra_argument: Any,
@@ -113,6 +121,7 @@ class Store:
             self._lock, self.get_state, notify, AutoBatch(auto_batch)
         )
         self._commits = CommitHooks(storage)
+        self._trails: tuple[Trail, ...] = ()
         self._inject_hooks: Listeners[str] = Listeners()
         self._close_hooks: Listeners[None] = Listeners()
         self.tasks = Tasks("crdtstore-tasks")
@@ -138,12 +147,12 @@ class Store:
         _stores.add(self)
 
     def _layers(self, middleware: Any, extra: Any) -> Sequence[Middleware]:
-        defaults = [thunk_middleware(extra)]
+        defaults = DefaultMiddleware([thunk_middleware(extra)])
         if __debug__:
             creators = create_action_creator_invariant_middleware()
             # Bounded by max_values; what the clock says of it is mostly the garbage collector's.
             values = create_serializable_state_invariant_middleware(warn_after=inf)
-            defaults = [creators, *defaults, values]
+            defaults = DefaultMiddleware([creators, *defaults, values])
         if middleware is None:
             return defaults
         layers = middleware(defaults) if callable(middleware) else middleware
@@ -366,6 +375,7 @@ class Store:
                 None,
                 now,
                 local=True,
+                action=action,
                 defer=action.meta is not None and should_auto_batch(action),
             )
         except BaseException as error:  # what was not logged must not be seen
@@ -381,6 +391,7 @@ class Store:
         now: int,
         *,
         local: bool,
+        action: Action[Any] | None = None,
         defer: bool = False,
     ) -> None:
         meta = self._pack(about) if about is not None else b""
@@ -396,7 +407,15 @@ class Store:
         if self._commits.wanted:
             info = ActionInfo(*about) if about is not None else None
             for group in _frames(named):
-                self._commits.put(Commit(seq, group, info, origin, now, local, state, previous))
+                self._commits.put(
+                    Commit(seq, group, info, origin, now, local, state, previous, action)
+                )
+        if self._trails:
+            groups = (named,) if local else [list(group.items()) for group in _frames(named)]
+            for each in groups:
+                raw = (seq, each, about, origin, now, state, previous, action)
+                for trail in self._trails:
+                    trail.note(raw)
         self._subscriptions.changed(state, defer=defer)
         self._keeper.after_commit(seq)
 
@@ -449,6 +468,21 @@ class Store:
         with self._lock:
             return self._commits.add(callback, durable=durable)
 
+    def trail(self, limit: int = 10_000) -> Trail:
+        """Return the commits from now on, the newest ``limit`` of them, to be read at any time.
+
+        It costs a dispatch next to nothing, where ``on_commit`` costs a call: for tools that look
+        back. ``Trail.close`` ends it.
+        """
+        with self._lock:
+            trail = Trail(limit, self._state, self.state_vectors(), self._end_trail)
+            self._trails = (*self._trails, trail)
+        return trail
+
+    def _end_trail(self, trail: Trail) -> None:
+        with self._lock:
+            self._trails = tuple(each for each in self._trails if each is not trail)
+
     def on_inject(self, callback: Callable[[str], Any]) -> Callable[[], None]:
         """Call ``callback`` with the name of every slice that ``inject`` adds from now on."""
         return self._inject_hooks.add(callback)
@@ -481,7 +515,7 @@ class Store:
     def schema(self) -> dict[str, dict[str, str]]:
         """Return the kind of every place, by slice and path pattern."""
         with self._lock:
-            return {name: slot.slice.schema() for name, slot in self._slots.items()}
+            return {name: slot.schema() for name, slot in self._slots.items()}
 
     def state_vectors(self) -> dict[str, bytes]:
         """Return what this store holds of every session's work, by slice (Yjs state vectors).
@@ -534,33 +568,36 @@ class Store:
         the log. ``repair`` applies deltas even if nothing in them seems new. Raises ``UpdateError``
         if any of them is malformed, and then none is merged.
         """
+        slots = self._slots
         with self._lock:
-            self._check()
+            if self._closed or self._forked:
+                self._check()
             if self._running:
                 raise DispatchError("merge was called inside a reducer; reducers only change state")
             unknown: list[str] = []
-            read: list[tuple[str, bytes, Update]] = []
+            read: list[tuple[str, Slot, bytes, Update]] = []
             for name, given in deltas.items():
-                if name in self._slots:
-                    delta = _bytes(given)
-                    read.append((name, delta, self._slots[name].document.inspect(delta)))
-                else:
+                slot = slots.get(name)
+                if slot is None:
                     unknown.append(name)
+                    continue
+                delta = given if type(given) is bytes else _bytes(given)
+                if repair or not slot.document.has(delta):
+                    read.append((name, slot, delta, slot.document.inspect(delta)))
             applied: list[tuple[str, bytes]] = []
-            missing: set[str] = set()
-            changed: set[str] = set()
+            missing: list[str] = []
+            changed: list[str] = []
             touched: list[Slot] = []
             try:
-                for name, delta, update in read:
-                    slot = self._slots[name]
+                for name, slot, delta, update in read:
                     touched.append(slot)
                     done, lacks = slot.merge(delta, update, repair=repair)
                     for each in done:
                         applied.append((name, each))
                     if done:
-                        changed.add(name)
+                        changed.append(name)
                     if lacks:
-                        missing.add(name)
+                        missing.append(name)
                 if applied:
                     about = (info.type, info.replica, info.at, info.payload) if info else None
                     self._commit(applied, about, origin, self._clock(), local=False)
@@ -702,6 +739,8 @@ def _bytes(delta: Any) -> bytes:
 
 def _frames(named: list[tuple[str, bytes]]) -> list[dict[str, bytes]]:
     """Group deltas so that each group has one for a slice, in order."""
+    if len(named) == 1:
+        return [dict(named)]
     groups: list[dict[str, bytes]] = []
     for name, delta in named:
         for group in groups:

@@ -428,5 +428,8 @@ def canonical(raw: object) -> bytes:
                 stack += item[key], key
             item = {"": len(item)}
         tokens.append(item)
-    packed: bytes = msgpack.Packer(strict_types=True, buf_size=512).pack(tokens)
+    packed: bytes = _pack(tokens)
     return packed
+
+
+_pack = msgpack.Packer(strict_types=True).pack  # no code of ours runs in it, so threads may share

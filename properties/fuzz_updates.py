@@ -21,6 +21,7 @@ import json
 import queue
 import random
 import secrets
+import struct
 import subprocess
 import sys
 import threading
@@ -32,7 +33,14 @@ from pycrdt import Array, Doc, Map, Text
 
 from crdtstore.errors import UpdateError
 from crdtstore.paths import base36
-from crdtstore.updates import Known, Update, read_state_vector, read_update, write_state_vector
+from crdtstore.updates import (
+    Known,
+    Update,
+    _Reader,
+    read_state_vector,
+    read_update,
+    write_state_vector,
+)
 from properties.update_plans import (
     ANY,
     DELETED,
@@ -293,7 +301,7 @@ class Target:
     def offer(self, data: bytes) -> str:
         """Read, and apply if allowed; returns ``refused``, ``waiting`` or ``applied``."""
         try:
-            update = read_update(data, self.known)
+            update = read_both_ways(data, self.known)
         except UpdateError as error:
             self.counts["refused"] += 1
             self.counts[f"refused: {error.reason}"] += 1
@@ -388,6 +396,26 @@ class Target:
 
 
 # What a child does
+
+
+def read_both_ways(data: bytes, known: Known) -> Update:
+    """Read an update, the short way if there is one, which must be the same as the long way."""
+    last = known.last
+    found: Update | None
+    try:
+        found = _Reader(data, known).read()
+    except (UpdateError, IndexError, UnicodeDecodeError, struct.error):
+        found = None
+    known.last = last
+    try:
+        update = read_update(data, known)
+    except UpdateError:
+        if found is not None:
+            raise Damaged("read_update refuses what the long way reads") from None
+        raise
+    if update != found:
+        raise Damaged(f"the short way reads {update}, the long way {found}")
+    return update
 
 
 def honest_pool(rng: random.Random) -> list[bytes]:

@@ -196,6 +196,18 @@ class VectorMachine(RuleBasedStateMachine):
         if item in self.oracle:
             assert self.new.index_of(item) == self.oracle.index(item)
 
+    @precondition(lambda self: self.versions)
+    @rule(where=fractions)
+    def compare(self, where: float) -> None:
+        other, oracle = self.versions[self.at(where, len(self.versions) - 1)]
+        start, stop, others = self.new.unlike(other)
+        assert self.oracle[:start] == oracle[:start]
+        assert self.oracle[stop:] == oracle[others:]
+        mine, their = self.oracle[start:stop], oracle[start:others]
+        if mine and their:
+            assert mine[0] is not their[0]
+            assert mine[-1] is not their[-1]
+
     @invariant()
     def agrees(self) -> None:
         assert list(self.new) == self.oracle

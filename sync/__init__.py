@@ -1,4 +1,11 @@
-"""Links between stores: ``Peer(store, listen="tcp://…", connect=["tcp://…"])``."""
+"""Links between stores, ``Peer(store, listen="tcp://…", connect=["tcp://…"])``, and ``DevTools``.
+
+``DevTools``, ``DevToolsStatus`` and ``DevToolsError`` are imported when they are first asked for,
+because they need websockets, which the extra ``devtools`` brings.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sync.errors import (
     DivergenceError,
@@ -14,6 +21,11 @@ from sync.limits import Limits
 from sync.peer import Peer
 from sync.status import LinkStatus, PeerStatus
 
+if TYPE_CHECKING:
+    from sync.devtools.devtools import DevTools as DevTools
+    from sync.devtools.devtools import DevToolsStatus as DevToolsStatus
+    from sync.devtools.server import DevToolsError as DevToolsError
+
 __all__ = [
     "DivergenceError",
     "Limits",
@@ -28,3 +40,25 @@ __all__ = [
     "RemoteProtocolError",
     "TransportError",
 ]
+
+_TOOLS = {
+    "DevTools": "sync.devtools.devtools",
+    "DevToolsError": "sync.devtools.server",
+    "DevToolsStatus": "sync.devtools.devtools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the tools."""
+    if name not in _TOOLS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(_TOOLS[name])
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "websockets":
+            raise
+        raise ImportError(
+            f"sync.{name} needs websockets, which is not installed: "
+            'pip install "crdtstore[devtools]"'
+        ) from error
+    return getattr(module, name)

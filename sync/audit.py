@@ -51,7 +51,7 @@ class Audit:
     @property
     def wants_whole(self) -> bool:
         """Whether to ask the other side again, for a whole slice of theirs."""
-        return bool(self.suspect - self.repaired)
+        return bool(self.suspect) and not self.suspect <= self.repaired
 
     def judge(self, name: str, theirs: Entry, digest: bytes | None) -> int | None:
         """Compare a slice of equal vectors; the verdict to send, None when there is none."""

@@ -18,6 +18,8 @@ from typing import NoReturn
 from sync.demo.director import DemoError, Options, run
 from sync.demo.screen import PlainScreen, Screen
 from sync.demo.script import FEWEST_EACH, MOST_PEERS
+from sync.devtools import command as devtools
+from sync.watch import command as watch
 
 __all__ = ["main"]
 
@@ -79,7 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the database files, in a new or empty folder"
     )
+    demo.add_argument(
+        "--devtools",
+        action="store_true",
+        help="show it in a browser as well: the timeline, and Redux DevTools",
+    )
+    demo.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="of --devtools; 0 for a free one (8000)"
+    )
     demo.set_defaults(command=_demo)
+    devtools.add(commands)
+    watch.add(commands)
     return parser
 
 
@@ -96,7 +108,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     seed = secrets.randbelow(10_000) if arguments.seed is None else arguments.seed
     screen = _screen(arguments.actions, plain=arguments.plain)
     pace = 0.0 if isinstance(screen, PlainScreen) else _LIVE_PACE
-    options = Options(arguments.peers, arguments.actions, seed, arguments.keep, pace)
+    port = arguments.port if arguments.devtools else None
+    options = Options(arguments.peers, arguments.actions, seed, arguments.keep, pace, port)
     again = f"crdtstore demo --peers {options.peers} --actions {options.actions} --seed {seed}"
     before = signal.signal(signal.SIGTERM, _terminate)
     try:

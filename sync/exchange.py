@@ -133,8 +133,11 @@ class Exchange:
         """Decide what to send."""
         outgoing = self.outgoing
         outgoing.evaluate()
-        room = outgoing.unacked_bytes <= self._limits.unacked_bytes
-        if outgoing.dropped and not self.outbox and room:
+        if (
+            outgoing.dropped
+            and not self.outbox
+            and outgoing.unacked_bytes <= self._limits.unacked_bytes
+        ):
             # The other side sees from `head` that it lacks something, and asks.
             outgoing.dropped = False
             self._ping(now)

@@ -103,7 +103,7 @@ class Incoming:
 
     def evaluate(self, now: float) -> None:
         """Ask, if something is missing or wanted and no question is open; acknowledge."""
-        if self._audit.wants_whole:
+        if self._audit.suspect and self._audit.wants_whole:
             self.request()
         if now >= self._retry_at:
             due = self._wanted > self._asked or self._seen > self.received

@@ -240,19 +240,25 @@ class Link(asyncio.Protocol):
         self._host.link_worked(self)
 
     def _work(self) -> None:
-        self._write(self.session.data_to_send())  # the handshake, before all else
+        if self.session.has_data_to_send:  # the handshake, before all else
+            self._write(self.session.data_to_send())
         exchange, loop = self.exchange, self._loop
         if exchange is not None and self.is_open:
-            until = loop.time() + self._host.limits.work_seconds
-            while exchange.step(now := loop.time()):
-                if now >= until:
-                    self.wake()
-                    break
-            self._read(not exchange.busy)
-            exchange.evaluate(loop.time())
+            now = loop.time()
+            if exchange.busy:
+                until = now + self._host.limits.work_seconds
+                while exchange.step(now):
+                    if now >= until:
+                        self.wake()
+                        break
+                    now = loop.time()
+                self._read(not exchange.busy)
+            elif not self._reading:
+                self._read(True)
+            exchange.evaluate(now)
             while self._writable and exchange.outbox and self._wire is not None:
                 self._write(exchange.outbox.take(WRITE_BYTES))
-            if exchange.settled and not self.has_settled:
+            if not self.has_settled and exchange.settled:
                 self.has_settled = True
                 self._host.link_changed(self)
 

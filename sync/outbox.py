@@ -37,8 +37,9 @@ class Outbox:
 
     def put(self, pieces: list[bytes]) -> None:
         """Queue a control frame."""
-        self._control.extend(pieces)
-        self.queued_bytes += sum(map(len, pieces))
+        self._control += pieces
+        for piece in pieces:
+            self.queued_bytes += len(piece)
 
     def put_diff(self, pieces: list[bytes]) -> None:
         """Queue a diff, which is never dropped; only while no other bulk is waiting."""

@@ -174,6 +174,11 @@ class Session:
             self._put(Bye(reason, detail))
             self.phase = Phase.CLOSED
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether ``data_to_send`` is not empty."""
+        return bool(self._out)
+
     def data_to_send(self) -> bytes:
         """What the session itself has to say: its part of the handshake, and BYE."""
         data = b"".join(self._out)

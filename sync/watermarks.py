@@ -8,8 +8,7 @@ become durable in order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .port import Commit
 
@@ -19,16 +18,18 @@ Mark: TypeAlias = tuple[int, int]
 """A moment in the life of a store: the last commit, and the last merge of this peer."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Origin:
+class Origin(NamedTuple):
     """What a commit merged from a link carries as its ``origin``."""
 
     replica: str
     """Whose link it was."""
     link: bytes
-    deltas: Mapping[str, bytes] = field(repr=False)
-    marks: Watermarks = field(repr=False)
-    merge: int = field(repr=False)
+    deltas: Mapping[str, bytes]
+    marks: Watermarks
+    merge: int
+
+    def __repr__(self) -> str:
+        return f"Origin(replica={self.replica!r}, link={self.link!r})"
 
 
 class Watermarks:

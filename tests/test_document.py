@@ -14,6 +14,7 @@ import pytest
 from pycrdt import Doc
 
 from crdtstore import Counter, List, Map, Set, Table, Text, create_slice
+from crdtstore import document as module
 from crdtstore.changes import ABSENT, Change, Put, invert
 from crdtstore.document import Broken, Document, new_client_id, utf16_length
 from crdtstore.draft import record
@@ -131,6 +132,29 @@ def test_a_delta_that_lacks_another_is_not_applied() -> None:
     b.merge(first)
     assert b.merge(second) == (True, False)
     assert b.state.text == "onetwo"
+
+
+def test_what_was_merged_or_made_of_late_is_remembered() -> None:
+    """By its very bytes, and not what waits for others, nor all there ever was."""
+    a, b = opened(), opened()
+    first = do(a, lambda state: state.text.insert(0, "one"))
+    second = do(a, lambda state: state.text.insert(3, "two"))
+    assert a.has(first)
+    for _ in range(2):
+        assert b.merge(second).missing
+        assert not b.has(second)
+    b.merge(first)
+    b.merge(second)
+    assert b.has(first)
+    assert b.has(second)
+    assert not b.has(second + b"\0")
+    for number in range(2 * module._MOST_RECENT):
+        b.merge(do(a, lambda state, number=number: state.text.insert(0, "x")))  # type: ignore[misc]
+    assert not b.has(first)
+    assert len(b._recent) == module._MOST_RECENT
+    long = do(a, lambda state: state.text.insert(0, "x" * module._LONGEST_RECENT))
+    assert b.merge(long).changed
+    assert not b.has(long)
 
 
 @pytest.mark.parametrize(

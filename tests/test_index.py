@@ -123,6 +123,26 @@ def test_what_waits_to_be_hashed_is_bounded() -> None:
     assert index.digest() == other.digest()
 
 
+def test_hashes_are_remembered_of_few_paths() -> None:
+    """And a digest that is asked for again and again is that of an index made anew."""
+    index = Index()
+    for number in range(3 * module._MOST_HASHED):
+        index.put(f"p{number // 2}", cell("a", number))
+        if number % 100 == 0:
+            index.put("again", cell("a", number))
+            index.drop(f"p{number // 3}", "a")
+            index.digest()
+            assert len(index._hashed) <= module._MOST_HASHED
+    for path, cells in list(index.cells.items()):
+        index.put(path, cells[0])  # more at a time than are remembered
+    index.put("again", cell("b"))
+    other = filled(*((path, each) for path, cells in index.cells.items() for each in cells))
+    assert index.digest() == other.digest()
+    index.drop("again", "b")
+    other.drop("again", "b")
+    assert index.digest() == other.digest()
+
+
 def test_many_cells_are_put_at_once() -> None:
     """An empty index filled with them is one into which they were put."""
     puts = [("r/k", cell("b")), ("r/k/i/n", cell("a")), ("r/k", cell("a")), ("", cell("c"))]

@@ -28,6 +28,7 @@ LAYERS = {
         "paths",
         "kinds",
         "views",
+        "difference",
         "next_state",
         "shapes",
         "declare",
@@ -45,6 +46,8 @@ LAYERS = {
         "nanoid",
         "notify",
         "replication",
+        "reverting",
+        "trail",
         "threads",
         "tasks",
         "middleware",
@@ -124,6 +127,8 @@ PYCRDT_ONLY_IN = "crdtstore/document.py"
 PURE = [f"crdtstore/{name}.py" for name in ("cells", "changes", "snapshot", "updates", "writing")]
 PURE += [f"sync/{name}.py" for name in ("codec", "exchange", "frames", "incoming", "outgoing")]
 PURE += [f"sync/{name}.py" for name in ("audit", "outbox", "session", "wire")]
+PURE += [f"sync/devtools/{name}.py" for name in ("broker", "client", "imported", "lifted")]
+PURE += [f"sync/devtools/{name}.py" for name in ("literals", "texts", "diffs", "plain")]
 IMPURE_MODULES = {"asyncio", "random", "secrets", "select", "socket", "ssl", "threading", "time"}
 
 # (file, imported module): the reason why that import stands inside a function.

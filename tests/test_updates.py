@@ -17,6 +17,7 @@ from crdtstore.paths import base36
 from crdtstore.updates import (
     MAX_DEPTH,
     Known,
+    _read_plain,
     read_state_vector,
     read_update,
     write_state_vector,
@@ -643,6 +644,27 @@ def test_the_clock_ranges_of_a_delta_say_whose_work_it_is() -> None:
         assert two[1][0] < two[1][1]
     with pytest.raises(UpdateError):
         clock_ranges(b"\x01")
+
+
+def test_what_most_dispatches_send_is_read_the_short_way() -> None:
+    """The first delta of a session, and those that write and delete cells."""
+    slice = create_slice(name="n", initial_state={"n": 0}, reducers={"put": _put})
+    with configure_store([slice]) as store, configure_store([slice]) as other:
+        deltas: list[bytes] = []
+        other.on_commit(lambda commit: deltas.append(commit.deltas["n"]))
+        for each in (store, other, store, other):
+            each.dispatch(slice.actions.put(1))
+            each.dispatch(slice.actions.put(2))
+            store.merge(other.deltas_since(store.state_vectors()))
+            other.merge(store.deltas_since(other.state_vectors()))
+        known = Known()
+        short = 0
+        for delta in deltas:
+            update = _read_plain(delta, known)
+            short += update is not None
+            known.add(read_update(delta, known))
+        assert short > len(deltas) / 2
+        assert known.clocks == read_state_vector(other.state_vectors()["n"])
 
 
 def _put(state: Any, value: int) -> None:

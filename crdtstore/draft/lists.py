@@ -8,12 +8,12 @@ first. So what another replica does to an element at the same time still finds i
 from __future__ import annotations
 
 import operator
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, cast, overload
 
 from crdtstore.changes import Arrange, Insert, Move, Path, Put, Remove
+from crdtstore.difference import longest_increasing
 from crdtstore.draft.records import assign, detach, lend_row, open_record, succeed
 from crdtstore.draft.scope import Lent, Scope, stored
 from crdtstore.errors import ReducerError, StateValueError, format_path
@@ -317,6 +317,14 @@ class ListDraft(ListView[Any]):
         after = self._keys[to - 1] if to else None
         self.scope.changes.append(Move((*self.path, key), after, was))
 
+    def restore(self, index: int, key: str, row: Any) -> None:
+        """Insert an element that was removed before position ``index``, under the key it had."""
+        self.scope.check()
+        after = self._keys[index - 1] if index else None
+        self._over[key] = row
+        self._keys = self._keys.insert(index, key)
+        self.scope.changes.append(Insert((*self.path, key), row, after))
+
     def _reorder(self, wanted: list[str]) -> None:
         """Bring the keys into this order with the fewest moves: a longest increasing run stays.
 
@@ -326,8 +334,8 @@ class ListDraft(ListView[Any]):
         if wanted == current:
             return
         position = {key: index for index, key in enumerate(current)}
-        staying = _longest_increasing([position[key] for key in wanted])
-        stay = {current[index] for index in staying}
+        staying = longest_increasing([position[key] for key in wanted])
+        stay = {wanted[index] for index in staying}
         if len(current) - len(stay) > _MOST_MOVES:
             self.scope.changes.append(Arrange(self.path, tuple(wanted), tuple(current)))
             self._keys = Vector.of(wanted)
@@ -417,25 +425,3 @@ class ListDraft(ListView[Any]):
                     chosen[index] = key
                     del free[key]
                     self._follow(key, value, self._now(key))
-
-
-def _longest_increasing(numbers: list[int]) -> list[int]:
-    """Return a longest increasing subsequence (patience sorting, Fredman 1975)."""
-    tails: list[int] = []
-    at: list[int] = []
-    before: list[int] = []
-    for index, value in enumerate(numbers):
-        slot = bisect_left(tails, value)
-        if slot == len(tails):
-            tails.append(value)
-            at.append(index)
-        else:
-            tails[slot] = value
-            at[slot] = index
-        before.append(at[slot - 1] if slot else -1)
-    out: list[int] = []
-    index = at[-1] if at else -1
-    while index >= 0:
-        out.append(numbers[index])
-        index = before[index]
-    return out[::-1]

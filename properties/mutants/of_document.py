@@ -46,6 +46,17 @@ GROUP = Group(
             (("        if not (update.new or repair):\n            return _UNCHANGED\n", ""),),
         ),
         Mutant(
+            "held_is_known",
+            DOCUMENT,
+            "a delta that waits for others counts as merged when it comes again",
+            (
+                (
+                    "            return _LACKING\n",
+                    "            self._remember(delta)\n            return _LACKING\n",
+                ),
+            ),
+        ),
+        Mutant(
             "merged_not_known",
             DOCUMENT,
             "what was merged is not remembered as known",
@@ -119,7 +130,7 @@ GROUP = Group(
             "digest_misses_loaded_roots",
             DOCUMENT,
             "texts and lists that were loaded are not in the digest",
-            (("            self._dirty_roots.update(set(self._raw.roots(txn)) - {_CELLS})\n", ""),),
+            (("        self._dirty_roots.update(set(self._raw.roots(txn)) - {_CELLS})\n", ""),),
         ),
         Mutant(
             "array_events_misread",

@@ -27,10 +27,10 @@ GROUP = Group(
             "of several deltas the sound ones are merged although one is malformed",
             (
                 (
-                    "read.append((name, delta, self._slots[name].document.inspect(delta)))",
+                    "read.append((name, slot, delta, slot.document.inspect(delta)))",
                     "try:\n"
-                    "                        update = self._slots[name].document.inspect(delta)\n"
-                    "                        read.append((name, delta, update))\n"
+                    "                        update = slot.document.inspect(delta)\n"
+                    "                        read.append((name, slot, delta, update))\n"
                     "                    except UpdateError:\n"
                     "                        unknown.append(name)",
                 ),

@@ -101,6 +101,71 @@ GROUP = Group(
             (("            self._check_cuts(deletions)\n", "            pass\n"),),
         ),
         Mutant(
+            "plain_gaps",
+            UPDATES,
+            "what most dispatches send is taken though a gap is before it",
+            (("if not client or first != clocks.get(client, 0):", "if not client:"),),
+        ),
+        Mutant(
+            "plain_foreign_keys",
+            UPDATES,
+            "a client may write cells under another's name, if it writes nothing else",
+            (
+                (
+                    "_string(data, i + len(_IN_CELLS))\n"
+                    '            if key.partition("@")[2] != _writer(client):\n',
+                    "_string(data, i + len(_IN_CELLS))\n            if False:\n",
+                ),
+            ),
+        ),
+        Mutant(
+            "short_foreign_keys",
+            UPDATES,
+            "cells under another writer's name are read as any",
+            (
+                (
+                    "_string(data, i + 1 + len(_IN_CELLS))\n"
+                    '            if key.partition("@")[2] != _writer(client):\n',
+                    "_string(data, i + 1 + len(_IN_CELLS))\n            if False:\n",
+                ),
+            ),
+        ),
+        Mutant(
+            "short_foreign_roots",
+            UPDATES,
+            "what follows an earlier block of its client counts as a cell, whatever that is",
+            (
+                (
+                    "if at >= clock or self._root_at(client, clock, client, at) != _CELLS:",
+                    "if at >= clock:",
+                ),
+            ),
+        ),
+        Mutant(
+            "plain_foreign_roots",
+            UPDATES,
+            "a cell may follow what is no cell",
+            (("if at >= clock or (at < first and", "if at >= clock or (False and"),),
+        ),
+        Mutant(
+            "plain_unknown_deletions",
+            UPDATES,
+            "what most dispatches send may delete what is not known",
+            (("if end > (clock if other == client else clocks.get(other, 0)):", "if False:"),),
+        ),
+        Mutant(
+            "plain_halved_characters",
+            UPDATES,
+            "what most dispatches send may delete half a character",
+            ((" or other in pairs:", ":"),),
+        ),
+        Mutant(
+            "plain_roots_missed",
+            UPDATES,
+            "the texts and lists are missed in which what most dispatches send deletes",
+            (("            if only != _CELLS:\n", "            if False:\n"),),
+        ),
+        Mutant(
             "touching_deletions",
             UPDATES,
             "ranges of deletions may touch and come in any order",

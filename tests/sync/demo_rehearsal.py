@@ -6,11 +6,12 @@ scripts and against planted losses.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from crdtstore import configure_store
+from crdtstore import Store, configure_store
 from sync.demo.account import Account, Receipt
 from sync.demo.audit import audit, in_order
 from sync.demo.script import PHASES, write_script
@@ -37,12 +38,27 @@ class Rehearsal:
         return [*order, *audit(account, self.reports)]
 
 
-def rehearse(peers: int, actions: int, seed: int) -> Rehearsal:
-    """Play a script; who merges from whom, and when, is drawn from the seed too."""
+def _nothing(stores: Mapping[str, Store]) -> None:
+    pass
+
+
+def rehearse(
+    peers: int,
+    actions: int,
+    seed: int,
+    *,
+    first: Callable[[Mapping[str, Store]], object] = _nothing,
+    last: Callable[[Mapping[str, Store]], object] = _nothing,
+) -> Rehearsal:
+    """Play a script; who merges from whom, and when, is drawn from the seed too.
+
+    ``first`` and ``last`` are given the stores by name, before anything is done and after all is.
+    """
     script = write_script(peers, actions, seed)
     random = Random(seed)
     clocks = {name: StepClock() for name in script.peers}
     stores = {name: configure_store([board, tally], clock=clocks[name]) for name in script.peers}
+    first(stores)
     receipts = []
     before: dict[str, Any] = {}
 
@@ -68,6 +84,7 @@ def rehearse(peers: int, actions: int, seed: int) -> Rehearsal:
                     merge(*random.sample(script.peers, 2))
     merge_all()
     reports = {name: report(store) for name, store in stores.items()}
+    last(stores)
     for store in stores.values():
         store.close()
     return Rehearsal(receipts, reports, before)
