@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from crdtstore import Commit, Counter, Store, Text, clock_ranges, configure_store, create_slice
 from crdtstore.storage import MemoryStorage
-from sync.devtools.graph import GRACE, HOLD, Event, Graph, Session
+from sync.devtools.events import Event, Session
+from sync.devtools.graph import Graph
 from sync.devtools.log import Log
 from sync.devtools.source import Source
+from sync.devtools.waiting import GRACE, HOLD
 
 Piece = tuple[str, int, int]  # of an act: slice, client, end
 

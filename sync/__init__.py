@@ -4,8 +4,8 @@
 because they need websockets, which the extra ``devtools`` brings.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
 from sync.errors import (
     DivergenceError,
@@ -21,7 +21,7 @@ from sync.limits import Limits
 from sync.peer import Peer
 from sync.status import LinkStatus, PeerStatus
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from sync.devtools.devtools import DevTools as DevTools
     from sync.devtools.devtools import DevToolsStatus as DevToolsStatus
     from sync.devtools.server import DevToolsError as DevToolsError
@@ -48,12 +48,12 @@ _TOOLS = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     """Import the tools."""
     if name not in _TOOLS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        module = import_module(_TOOLS[name])
+        module = _importlib.import_module(_TOOLS[name])
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "websockets":
             raise

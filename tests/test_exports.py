@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -223,3 +225,26 @@ def test_everything_public_says_what_it_is(package: str) -> None:
         and not (vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__)
     ]
     assert silent == []
+
+
+def test_the_tools_are_imported_when_they_are_asked_for() -> None:
+    """They need an extra; where it is not there, that is what one is told."""
+    names = ["DevTools", "DevToolsError", "DevToolsStatus"]
+    sync = importlib.import_module("sync")
+    assert [getattr(sync, name).__name__ for name in names] == names
+    code = """
+import sys
+sys.modules["websockets"] = None
+import sync
+assert not [name for name in sys.modules if name.startswith("sync.devtools")]
+for what in (lambda: sync.DevTools, lambda: sync.nothing):
+    try:
+        what()
+    except (ImportError, AttributeError) as error:
+        print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == [
+        'sync.DevTools needs websockets, which is not installed: pip install "crdtstore[devtools]"',
+        "module 'sync' has no attribute 'nothing'",
+    ]

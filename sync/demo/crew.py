@@ -41,10 +41,11 @@ class Message:
 
 
 class Crew:
-    """The processes by name; ``folder`` has their files."""
+    """The processes by name; ``folder`` has their files, ``tools`` is the port of their tools."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tools: int | None = None) -> None:
         self.folder = folder
+        self.tools = tools
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._started: list[subprocess.Popen[bytes]] = []
         self._listeners: list[threading.Thread] = []
@@ -69,7 +70,8 @@ class Crew:
         )
         listener.start()
         self._listeners.append(listener)
-        self._write(name, {"name": name, "path": str(self.folder / f"{name}.db"), "epoch": epoch})
+        path = str(self.folder / f"{name}.db")
+        self._write(name, {"name": name, "path": path, "epoch": epoch, "tools": self.tools})
         return process.pid
 
     def _listen(self, name: str, process: subprocess.Popen[bytes]) -> None:

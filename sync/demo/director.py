@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sync.demo.account import Account, Receipt
 from sync.demo.audit import audit, conflicts_left, in_order
@@ -22,6 +23,7 @@ from sync.demo.cables import Cables
 from sync.demo.crew import Crew, CrewError, Message
 from sync.demo.screen import Phase, Screen, View
 from sync.demo.script import Script, Step, write_script
+from sync.demo.tools import ToolsError, served
 
 __all__ = ["DemoError", "Options", "run"]
 
@@ -38,13 +40,17 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the demo is asked for; ``pace`` is how many seconds a part takes at least."""
+    """What the demo is asked for; ``pace`` is how many seconds a part takes at least.
+
+    ``port`` is where Redux DevTools and the timeline show it (0: any that is free), if they do.
+    """
 
     peers: int = 3
     actions: int = 300
     seed: int = 0
     keep: Path | None = None
     pace: float = 0.0
+    port: int | None = None
 
 
 def run(options: Options, screen: Screen) -> bool:
@@ -55,12 +61,25 @@ def run(options: Options, screen: Screen) -> bool:
     unless they are to be kept or could help to find out what went wrong.
     """
     script = write_script(options.peers, options.actions, options.seed)
+    try:
+        with served(options.port) as tools:
+            return _run(options, script, screen, tools)
+    except ToolsError as error:
+        raise DemoError(f"its tools cannot be shown: {error}") from error
+
+
+def _run(options: Options, script: Script, screen: Screen, tools: str) -> bool:
+    """Play the demo, with the tools that are at the URL ``tools``, if there are any."""
     folder = _folder(options.keep)
     keep = options.keep is not None
+    port = urlsplit(tools).port if tools else None
     try:
-        with Cables() as cables, Crew(folder) as crew:
+        with Cables() as cables, Crew(folder, port) as crew:
             try:
-                good = _Director(script, folder, crew, cables, screen, options.pace).play()
+                director = _Director(script, folder, crew, cables, screen, options.pace, tools)
+                good = director.play()
+                if tools:
+                    screen.hold(tools)
             finally:
                 screen.close()
         keep = keep or not good
@@ -85,7 +104,14 @@ def _folder(keep: Path | None) -> Path:
 
 class _Director:
     def __init__(
-        self, script: Script, folder: Path, crew: Crew, cables: Cables, screen: Screen, pace: float
+        self,
+        script: Script,
+        folder: Path,
+        crew: Crew,
+        cables: Cables,
+        screen: Screen,
+        pace: float,
+        tools: str,
     ) -> None:
         self.script = script
         self.folder = folder
@@ -93,6 +119,7 @@ class _Director:
         self.cables = cables
         self.screen = screen
         self.pace = pace
+        self.tools = tools
         self.epoch = time.time_ns() // 1_000_000
         self.account = Account(self.epoch)
         self.token = secrets.token_hex(16)
@@ -133,6 +160,11 @@ class _Director:
             "actions of others that have not arrived yet, and digests are equal where everything "
             "is.",
         )
+        if self.tools:
+            self.screen.say(
+                f"See it as it happens: {self.tools}timeline, {self.tools}redux/, "
+                f"or in another terminal: crdtstore watch {urlsplit(self.tools).port}"
+            )
         self._online()
         self._cut()
         self._kill(victim)

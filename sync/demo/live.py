@@ -6,7 +6,9 @@ colour, so one sees copies part and come together again. Needs the ``cli`` extra
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -70,6 +72,16 @@ class LiveScreen:
         self._console.print(grid)
         for problem in problems:
             self._console.print(Padding(Text(problem, "red"), (0, 0, 0, 3)))
+
+    def hold(self, tools: str) -> None:
+        if not sys.stdin.isatty():
+            return
+        self._console.print()
+        self._console.print(
+            Text(f"All of them are still there to be looked at: {tools}timeline"), soft_wrap=True
+        )
+        with suppress(EOFError, KeyboardInterrupt):  # Ctrl-C says the same, after a result
+            self._console.input(Text("Enter ends it. ", "bold"))
 
     def close(self) -> None:
         self._live.stop()

@@ -71,6 +71,9 @@ class Screen(Protocol):
     def end(self, lines: Sequence[tuple[str, str]], problems: Sequence[str]) -> None:
         """Show the result: labelled lines, and what is wrong, if anything."""
 
+    def hold(self, tools: str) -> None:
+        """Return when people have looked at everything, with the tools at that URL; at the end."""
+
     def close(self) -> None:
         """Give the terminal back; harmless when called twice."""
 
@@ -139,6 +142,9 @@ class PlainScreen:
                     break_on_hyphens=False,
                 )
             )
+
+    def hold(self, tools: str) -> None:
+        """Nobody says when, so at once."""
 
     def close(self) -> None:
         """Nothing to give back."""

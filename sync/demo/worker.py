@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from crdtstore import Commit, Store, Waitable, configure_store, to_plain
 from sync.demo.script import Step
 from sync.demo.slices import Board, board, tally
+from sync.demo.tools import attached
 from sync.limits import Limits
 from sync.peer import Peer
 
@@ -84,10 +85,18 @@ def report(store: Store) -> dict[str, Any]:
 
 
 class _Worker:
-    """The store of the process called ``name``; ``epoch`` is when the demo began, in ms."""
+    """The store of the process called ``name``; ``epoch`` is when the demo began, in ms.
 
-    def __init__(self, out: BinaryIO, name: str, path: str, epoch: int) -> None:
+    ``tools`` is the port of the tools that show it, if any do.
+    """
+
+    def __init__(
+        self, out: BinaryIO, name: str, path: str, epoch: int, tools: int | None = None
+    ) -> None:
         self.out = out
+        self.name = name
+        self.tools = tools
+        self.end_tools: Callable[[], None] = lambda: None
         self.epoch = epoch
         self.speaking = threading.Lock()
         self.news = threading.Event()
@@ -124,7 +133,10 @@ class _Worker:
             token=token,
             limits=LIMITS,
             on_status=lambda status: self.news.set(),
-        ).start()
+        )
+        if self.tools is not None:
+            self.end_tools = attached(self.store, self.peer, self.name, self.tools)
+        self.peer.start()
         self.say("linked", address=self.peer.addresses[0])
 
     def act(self, steps: list[dict[str, Any]], pace: float) -> None:
@@ -204,6 +216,7 @@ class _Worker:
         self.ending.set()
         self.news.set()
         self.teller.join(_FLUSH_SECONDS)
+        self.end_tools()
         if self.peer is not None:
             self.peer.stop()
         self.store.close()

@@ -62,6 +62,10 @@ def test_defaults_and_options_reach_the_demo(
     asked.clear()
     cli.main(["demo", "--peers", "5", "--actions=2000", "--seed", "7", "--keep", str(tmp_path)])
     assert asked == [Options(5, 2000, 7, tmp_path, 0.0)]
+    asked.clear()
+    for port in ([], ["--port", "0"]):
+        cli.main(["demo", "--devtools", *port])
+    assert [options.port for options in asked] == [8000, 0]
 
 
 def test_the_seed_is_told(
