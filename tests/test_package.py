@@ -23,7 +23,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Both archives, built from a copy of the sources by the declared build backend."""
     folder = tmp_path_factory.mktemp("built")
     copy = folder / "sources"
-    ignored = shutil.ignore_patterns(".*", "__pycache__")
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        hidden = {name for name in names if name.startswith(".")} if Path(folder) == ROOT else set()
+        return hidden | {"__pycache__"}
+
     shutil.copytree(ROOT, copy, ignore=ignored)
     shutil.copy(ROOT / ".gitignore", copy)
     script = (
