@@ -7,6 +7,7 @@ sending, happens on a thread of the tools, and only while somebody looks.
 from __future__ import annotations
 
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -92,6 +93,7 @@ class DevTools:
         self._latency = latency
         self._open_browser = open_browser
         self._log: Log | None = None
+        self._since = 0  # ms since the epoch: when the log began
         self._station = Station(LOOPBACK[host], port, self._sides, self.name)
 
     def start(self) -> Self:
@@ -101,7 +103,9 @@ class DevTools:
         before.
         """
         log = self._log or Log(self._store, limit=self._limit)
-        self._log = log
+        if self._log is None:
+            self._log = log
+            self._since = time.time_ns() // 1_000_000
         try:
             self._station.start()
         except BaseException:
@@ -163,6 +167,7 @@ class DevTools:
             name=self.name,
             instance_id=f"{self._store.replica}/{self._store.session}",
             creators=self._creators,
+            since=self._since,
             action_sanitizer=self._action_sanitizer,
             state_sanitizer=self._state_sanitizer,
         )
