@@ -61,6 +61,7 @@ def seeded(rng: Random, transport: Transport, *, compact_after: int) -> Iterator
         "crdtstore.store.new_client_id": new_client_id,
         "crdtstore.slot.new_client_id": new_client_id,
         "crdtstore.housekeeping.new_client_id": new_client_id,
+        "properties.simulation.light_store.new_client_id": new_client_id,
         "crdtstore.document.secrets": secrets,
         "crdtstore.housekeeping.threading": SimpleNamespace(
             Thread=thread, current_thread=lambda: None

@@ -1,21 +1,16 @@
 """What must hold of a world that is quiet, and of what was promised while it was not.
 
-Nothing here trusts digests alone: states are compared, documents are read again in full, stores are
-opened anew from copies of their files, and the ledger is counted against the clocks of its writers.
+Nothing here trusts digests alone: states are compared, stores are opened anew from copies of their
+files, and what they show is held against what was done (``Stores.check``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from crdtstore import Store, configure_store
-from crdtstore.snapshot import ROOT, read
-
 from .disk import Disk, Seen
-from .process import Process, seen_by
-from .workload import LEDGER
+from .process import Process
 
 __all__ = ["check_links", "check_quiet", "covers", "is_quiet", "lacks", "union"]
 
@@ -111,13 +106,11 @@ def check_links(processes: list[Process]) -> str:
     return ""
 
 
-def check_quiet(
-    processes: list[Process], acts: Mapping[int, list[int]], must: Seen, *, held: bool
-) -> str:
+def check_quiet(processes: list[Process], must: Seen, *, held: bool) -> str:
     """What is wrong with a quiet world; empty if nothing is.
 
-    ``acts`` are the ledger's clocks of every session that acted, ``must`` is what was durable
-    anywhere and may not be lost. ``held`` says that work was lost which deltas may wait for.
+    ``must`` is what was durable anywhere and may not be lost. ``held`` says that work was lost
+    which deltas may wait for.
     """
     stores = [process.store for process in processes if process.store is not None]
     first = stores[0]
@@ -127,39 +120,21 @@ def check_quiet(
             return f"{where} has another digest than {processes[0].name}"
         if store.state != first.state:
             return f"{where} shows another state than {processes[0].name}, at equal digests"
-        seen = seen_by(store)
+        seen = process.stores.seen(store)
         if not covers(seen, must):
             return f"{where} has lost what was durable: {lacks(seen, must)}"
+        vectors = store.state_vectors()
         for other, there in zip(processes, stores, strict=True):
-            behind = there.deltas_since(store.state_vectors())
+            behind = there.deltas_since(vectors)
             if behind:
                 return f"{where} is behind {other.name} in {sorted(behind)}"
         wrong = (
-            _check_ledger(store, acts)
-            or _check_reading(store)
+            process.stores.check(store)
             or _check_memory(process, held=held)
             or _check_reload(process)
         )
         if wrong:
             return f"{where}: {wrong}"
-    return ""
-
-
-def _check_ledger(store: Store, acts: Mapping[int, list[int]]) -> str:
-    clocks = store._slots[LEDGER].document._clocks()
-    expected = sum(bisect_right(acts.get(client, []), clock) for client, clock in clocks.items())
-    found = store.state.ledger.done
-    if found != expected:
-        return f"the ledger counts {found}, and its writers' clocks say {expected}"
-    return ""
-
-
-def _check_reading(store: Store) -> str:
-    for name, slot in store._slots.items():
-        document = slot.document
-        full = read(document.shape, ROOT, document.shape.default, document)
-        if full != document.state or repr(full) != repr(document.state):
-            return f"the patched state of {name} differs from a full reading"
     return ""
 
 
@@ -169,7 +144,7 @@ def _check_memory(process: Process, *, held: bool) -> str:
     assert process.peer is not None
     mesh = process.peer._mesh
     assert mesh is not None
-    if mesh._commits or store._commits._undurable or store._commits._news.items:
+    if mesh._commits or process.stores.waits(store):
         return "commits wait, though all is quiet"
     for link in process.links:
         exchange = link.exchange
@@ -177,7 +152,7 @@ def _check_memory(process: Process, *, held: bool) -> str:
             return f"{exchange.outbox.queued_bytes} bytes wait, though all is quiet"
         if exchange is not None and exchange.incoming._owed:
             return "acknowledgements are owed, though all is quiet"
-    if not held and any(slot.held for slot in store._slots.values()):
+    if not held and process.stores.holds(store):
         return "deltas are held that wait for others, though nothing is missing"
     return ""
 
@@ -185,17 +160,14 @@ def _check_memory(process: Process, *, held: bool) -> str:
 def _check_reload(process: Process) -> str:
     store = process.store
     assert store is not None
-    again = configure_store(
-        process.slices,
-        storage=Disk(process.file.copy(), lambda work: work(), lambda: ""),
-        middleware=lambda _: [],
-    )
+    stores = process.stores
+    again = stores.open(process.slices, Disk(process.file.copy(), lambda work: work(), lambda: ""))
     try:
         if again.digest() != store.digest():
             return "opened anew, it has another digest"
-        if again.state != store.state or repr(again.state) != repr(store.state):
+        if not stores.same(again, store):
             return "opened anew, it shows another state"
-        if seen_by(again) != seen_by(store):
+        if stores.seen(again) != stores.seen(store):
             return "opened anew, it has other clocks"
     finally:
         again.close()

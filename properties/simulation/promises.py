@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import concurrent.futures
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sync.errors import PeerStoppedError
 from sync.outgoing import Outgoing
 
 from .checks import covers, lacks
 from .disk import File, Seen
-from .process import Process, seen_by
-from .workload import INJECTED
-
-if TYPE_CHECKING:
-    from .world import World
+from .process import Process
+from .scene import Scene
 
 __all__ = ["Promises"]
 
@@ -40,7 +37,7 @@ class _Watch:
 class Promises:
     """The promises of one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Scene) -> None:
         self.world = world
         self._watches: dict[Outgoing, _Watch] = {}
 
@@ -60,14 +57,15 @@ class Promises:
         store, peer = process.store, process.peer
         if store is None or peer is None or not process.awake or process.ends is None:
             return False
-        losses, crashes, mine = self.world.losses, self.world.crashes, seen_by(store)
+        stores, injected = self.world.stores, self.world.stores.injected
+        losses, crashes, mine = self.world.losses, self.world.crashes, {**stores.seen(store)}
         others = [other for other in self.world.processes if other is not process]
         links = [link for link in process.links if link.is_open]
         if not (
-            all(INJECTED in each.slices for each in self.world.processes)
-            and all(INJECTED.reducer_path in link.session.shared for link in links)
+            all(injected in each.slices for each in self.world.processes)
+            and all(injected in link.session.shared for link in links)
         ):
-            mine.pop(INJECTED.reducer_path, None)  # what does not travel is not promised
+            mine.pop(injected, None)  # what does not travel is not promised
         if self.world.rng.random() < 0.7:
             count = self.world.rng.randint(1, max(1, len(others) - 1))
             given = peer.replicated(to=count)
@@ -88,13 +86,13 @@ class Promises:
                     remote = link.session.remote
                     there = other.store
                     if remote is not None and there is not None and there.session == remote.session:
-                        seen = seen_by(there)
+                        seen = stores.seen(there)
                         theirs.append((other, {name: seen[name] for name in link.session.shared}))
             given = peer.synced()
             self.world.say(f"{process.name} waits for synced()")
 
             def check() -> None:
-                now = seen_by(store)
+                now = stores.seen(store)
                 for other, seen in theirs:
                     if self._twins(other):
                         continue  # a copy of its file, by the same name, may have spoken for it

@@ -6,19 +6,18 @@ if there was anything to do it to. What lasts a while ends by itself later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
-from crdtstore.updates import Known, read_update
+from crdtstore import ClosedError
 
 from .checks import check_links, union
 from .disk import File
 from .process import Process
+from .promises import Promises
+from .scene import Scene
 from .stranger import Stranger
 from .timeline import ProcessLoop
-from .workload import INJECTED
-
-if TYPE_CHECKING:
-    from .world import World
 
 __all__ = ["Trouble"]
 
@@ -30,8 +29,9 @@ MOST_ROTS = 2
 class Trouble:
     """What goes wrong in one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Scene, promises: Promises) -> None:
         self.world = world
+        self.promises = promises
         self.backups: list[tuple[int, File]] = []
         self.rots = 0
         weights = {name: weight for name, weight in world.plan.weights.items() if weight}
@@ -59,7 +59,7 @@ class Trouble:
             world.fail(wrong)
 
     def _promise(self, process: Process) -> bool:
-        return self.world.promises.ask(process)
+        return self.promises.ask(process)
 
     def _connection(self) -> Any:
         live = [c for c in self.world.network.connections if not c.wires[0].deaf]
@@ -185,8 +185,9 @@ class Trouble:
 
     def _compact(self, process: Process) -> None:
         store = process.store
-        if store is not None and not store._closed:
-            store.compact()
+        if store is not None:
+            with suppress(ClosedError):
+                store.compact()
 
     def _crash_in_compaction(self, process: Process) -> bool:
         disk = process.disk
@@ -231,7 +232,7 @@ class Trouble:
             return False
         if process.runs:
             self.world.crash(process)
-        ranges = read_update(file.rot(self.world.rng).delta, Known()).ranges
+        ranges = self.world.stores.ranges(file.rot(self.world.rng).delta)
         others = (each.file.seen for each in self.world.processes if each is not process)
         elsewhere = union(others).get(file.spoiled, {})
         if all(elsewhere.get(client, 0) >= end for client, _, end in ranges):
@@ -246,9 +247,9 @@ class Trouble:
         return True
 
     def _injected_slice(self, process: Process) -> bool:
-        if INJECTED in process.slices or not process.runs or not process.awake:
+        stores = self.world.stores
+        if stores.injected in process.slices or not process.runs or not process.awake:
             return False
-        assert process.store is not None
-        process.slices = [*process.slices, INJECTED]
-        process.store.inject(INJECTED)
+        process.slices = [*process.slices, stores.injected]
+        stores.inject(process.store, stores.injected)
         return True

@@ -11,10 +11,8 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 from unittest import mock
@@ -24,109 +22,38 @@ from sync.frames import Entry, Verdict
 from sync.outgoing import Outgoing
 
 from .chance import seeded
-from .checks import check_quiet, covers, is_quiet, lacks, union
-from .disk import Died, Disk, File, Seen
-from .network import Network, SimulatedTransport
-from .plan import Plan
-from .process import Process, seen_by
+from .checks import check_quiet, is_quiet
+from .disk import Died, Disk
+from .light import LightStores
+from .network import SimulatedTransport
 from .promises import Promises
-from .timeline import Timeline, new_loop
+from .real import RealStores
+from .result import Result
+from .scene import Scene
+from .stores import Stores
 from .trouble import Trouble
-from .workload import INJECTED, Workload
 
-__all__ = ["Result", "World", "simulate"]
+__all__ = ["KINDS", "World", "simulate"]
 
-START = 1_700_000_000_000
 PATIENCE = 300.0
 """Virtual seconds in which a world without faults must become quiet."""
 
 
-@dataclass(slots=True)
-class Result:
-    """What came of a seed."""
-
-    seed: int
-    hash: str = ""
-    steps: int = 0
-    cpu_seconds: float = 0.0
-    virtual_seconds: float = 0.0
-    actions: int = 0
-    chunks: int = 0
-    frames: int = 0
-    syncs: int = 0
-    """How many STATEs were answered."""
-    reloads: int = 0
-    """How often a store was opened from a file that was not new."""
-    checks: int = 0
-    """How often a quiet world was checked."""
-    promises: int = 0
-    """How many promises were given, and checked."""
-    faults: Counter[str] = field(default_factory=Counter)
-    """What was done to the world, by kind."""
-    effects: Counter[str] = field(default_factory=Counter)
-    """What came of it, by kind: one lossy link drops many frames."""
-    failures: list[str] = field(default_factory=list)
-
-
-class World:
+class World(Scene):
     """See the module; ``make_disk`` lets tests plant a bad one."""
 
     def __init__(
         self,
         seed: int,
         steps: int,
+        make_stores: Callable[[Random], Stores],
         *,
         trace: Callable[[str], None] | None = None,
         make_disk: type[Disk] = Disk,
     ) -> None:
-        self.result = Result(seed)
-        self.faults = self.result.faults
-        self.rng = Random(seed)
-        self.plan = plan = Plan.draw(self.rng, steps)
-        self.timeline = Timeline()
-        self.network = Network(self.timeline, self.rng, self.result.effects)
-        self.network.high = plan.buffer_bytes
-        self.network.latency = plan.latency
-        self.network.chop = plan.chop
-        self.workload = Workload(self.rng)
-        self.processes = [
-            Process(
-                name=f"p{at}",
-                connect=tuple(f"sim://p{to}" for one, to in plan.links if one == at),
-                file=File(),
-                slices=self.workload.slices,
-                sync_seconds=plan.sync_seconds,
-            )
-            for at in range(plan.peers)
-        ]
-        self.acts: dict[int, list[int]] = {}
-        self.losses = 0
-        """How often a file lost durable work, by restoring, cloning, or damage."""
-        self.crashes = 0
-        self.rotten = False
-        self.owed: Seen = {}
-        """What was durable in files that were damaged, and is expected back."""
-        self.storming = False
-        self.tokens = 0
-        self._trace = trace
-        self._make_disk = make_disk
-        self.trouble = Trouble(self)
+        super().__init__(seed, steps, make_stores, trace=trace, make_disk=make_disk)
         self.promises = Promises(self)
-        if trace is not None:
-            self.network.trace = self.say
-
-    # ---- telling ----
-
-    def say(self, text: str) -> None:
-        """Tell who reads along."""
-        if self._trace is not None:
-            self._trace(f"{self.timeline.steps:7} {self.timeline.now:10.4f}  {text}")
-
-    def fail(self, what: str) -> None:
-        """Something that must not be."""
-        self.say(f"FAILED: {what}")
-        self.result.failures.append(f"step {self.timeline.steps}: {what}")
-        self.timeline.stopped = True
+        self.trouble = Trouble(self, self.promises)
 
     # ---- life ----
 
@@ -216,10 +143,6 @@ class World:
                         self.crash(process)
         self.storming = False
 
-    def later(self, seconds: float, what: Callable[..., Any], *args: Any) -> None:
-        """Have something happen to the world."""
-        self.timeline.at(self.timeline.now + seconds, None, what, *args)
-
     def _act(self) -> None:
         if not self.storming:
             self.timeline.steps -= 1
@@ -236,89 +159,12 @@ class World:
         burst = self.plan.bursts[int(rng.random() * len(self.plan.bursts))]
         self.timeline.steps += burst - 1
         self.result.actions += burst
+        tell = None if self._trace is None else lambda what: self.say(f"{process.name} does {what}")
         for _ in range(burst):
-            action, counted = self.workload.action(process.store.slices)
-            if self._trace is not None:
-                self.say(f"{process.name} does {action.type} {action.payload!r:.60}")
             try:
-                process.act(action, counted=counted)
+                process.act(tell)
             except Exception as error:
-                self.fail(f"{process.name} dispatching {action.type}: {error!r}")
-
-    # ---- processes ----
-
-    def start(self, process: Process) -> None:
-        """Start a process from its file, and look at what it holds."""
-        if process.runs:
-            return
-        loop = new_loop(self.timeline)
-        timeline, rng = self.timeline, self.rng
-        self.network.owners[loop] = process.name
-
-        def later(work: Callable[[], None]) -> None:
-            seconds = process.sync_seconds * (0.5 + rng.random())
-            timeline.at(timeline.now + seconds, loop, work)
-
-        def token() -> str:
-            self.tokens += 1
-            return f"e{self.tokens}"
-
-        def clock() -> float:
-            return min(max(1, START + timeline.now * 1000 + process.skew), 2**53)
-
-        file = process.file
-        again, before = file.replica is not None, file.seen
-        disk = self._make_disk(file, later, lambda: rng.randbytes(16).hex())
-        process.start(loop, disk, self.plan.limits, clock, token)
-        store = process.store
-        assert store is not None
-        self.acts[store._client] = process.acts
-        self.result.reloads += again
-        self.say(f"{process.name} starts as session {store.session} of {store.replica[:6]}")
-        now = seen_by(store)
-        if file.spoiled:
-            before.pop(file.spoiled, None)
-            file.seen, file.spoiled = {**before, **now}, ""
-        elif not covers(now, before, store.slices):
-            self.fail(f"{process.name} opened without what was durable: {lacks(now, before)}")
-        if process.left is not None:
-            digest, state = process.left
-            if store.digest() != digest or store.state != state:
-                self.fail(f"{process.name} was closed and shows something else when opened")
-            process.left = None
-
-    def kill(self, process: Process, *, silently: bool = False) -> None:
-        """End a process without warning."""
-        loop, disk = process.loop, process.disk
-        assert loop is not None
-        assert disk is not None
-        lost, torn = disk.crash(self.rng)
-        self.crashes += 1
-        if lost:
-            self.result.effects["unsynced tails lost"] += 1
-        if torn:
-            self.result.effects["writes torn"] += 1
-            self.rotten = True
-        self.network.died(loop, silently=silently)
-        loop.kill()
-        process.gone()
-
-    def crash(self, process: Process) -> None:
-        """End a process without warning, and start it again some time later."""
-        silently = self.rng.random() < 0.3
-        self.say(f"{process.name} crashes{' silently' if silently else ''}")
-        self.kill(process, silently=silently)
-        self.later(self.rng.expovariate(0.5), self.start, process)
-
-    def lose(self, process: Process, file: File, why: str) -> None:
-        """End a process, and go on later with another file."""
-        self.say(f"{process.name}: {why}")
-        if process.runs:
-            self.kill(process)
-            self.later(self.rng.expovariate(0.5), self.start, process)
-        process.file, process.left = file, None
-        self.losses += 1
-        self.owed = {}
+                self.fail(f"{process.name} acting: {error!r}")
 
     # ---- quiet ----
 
@@ -340,12 +186,12 @@ class World:
         timeline.run(timeline.now + self.plan.limits.linger_seconds + 1)  # who is stopping, stops
         for process in self.processes:
             self.start(process)
-        if any(INJECTED in process.slices for process in self.processes):
+        injected = self.stores.injected
+        if any(injected in process.slices for process in self.processes):
             for process in self.processes:
-                if INJECTED not in process.slices:
-                    process.slices = [*process.slices, INJECTED]
-                    assert process.store is not None
-                    process.store.inject(INJECTED)
+                if injected not in process.slices:
+                    process.slices = [*process.slices, injected]
+                    self.stores.inject(process.store, injected)
         until = timeline.now + PATIENCE
         why = "?"
         while why and not timeline.stopped:
@@ -366,7 +212,7 @@ class World:
         while is_quiet(self.processes, self.plan.links) and timeline.now < until:
             timeline.run(timeline.now + 0.1)  # in the middle of one more exchange
         wrong = is_quiet(self.processes, self.plan.links) or check_quiet(
-            self.processes, self.acts, self.must(), held=self.rotten or self.losses > 0
+            self.processes, self.must(), held=self.rotten or self.losses > 0
         )
         self.result.checks += 1
         self.result.reloads += len(self.processes)
@@ -377,10 +223,6 @@ class World:
             assert process.store is not None
             timeline.note(process.store.digest().encode())
         self.say("all is well")
-
-    def must(self) -> Seen:
-        """Everything that some disk holds, or held before it was damaged to no harm."""
-        return union((self.owed, *(process.file.seen for process in self.processes)))
 
 
 class _Listener(logging.Handler):
@@ -400,10 +242,15 @@ class _Listener(logging.Handler):
         self.world.fail(f"logged by {record.name}: {text}{why}")
 
 
+KINDS: dict[str, Callable[[Random], Stores]] = {"real": RealStores, "light": LightStores}
+"""What a world's stores can be."""
+
+
 def simulate(
     seed: int,
     steps: int = 12_000,
     *,
+    stores: str = "real",
     trace: Callable[[str], None] | None = None,
     make_disk: type[Disk] = Disk,
 ) -> Result:
@@ -411,7 +258,7 @@ def simulate(
     enabled = gc.isenabled()
     gc.disable()
     try:
-        return World(seed, steps, trace=trace, make_disk=make_disk).run()
+        return World(seed, steps, KINDS[stores], trace=trace, make_disk=make_disk).run()
     finally:
         if enabled:
             gc.enable()
