@@ -1,6 +1,7 @@
 """The simulation for as long as one likes, on as many cores: ``python -m properties.soak``.
 
     python -m properties.soak --minutes 30 --seed 1 --workers 2
+    python -m properties.soak --stores light     without documents: the sync layer, searched faster
     python -m properties.soak --one 12345        one seed again, with everything that happens in it
 
 Every worker is a process of its own that takes the next seed, simulates its world and reports. The
@@ -12,6 +13,7 @@ table is printed now and then, and at the end; Ctrl-C ends early and prints it t
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import queue
 import resource
@@ -25,8 +27,8 @@ from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from typing import Any, NamedTuple
 
-from properties.simulation import Result, simulate
-from properties.simulation.plan import FAULTS, HARMLESS
+from properties.simulation import KINDS, Result, simulate
+from properties.simulation.plan import FAULTS, HARMLESS, SPOILT
 
 __all__ = ["Table", "main"]
 
@@ -48,6 +50,7 @@ class Table:
 
     workers: int
     steps: int = STEPS
+    stores: str = "real"
     began: float = field(default_factory=time.monotonic)
     seeds: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -93,7 +96,9 @@ class Table:
 
     def __str__(self) -> str:
         seconds = time.monotonic() - self.began
+        kinds = FAULTS.keys() | ({SPOILT} if self.stores == "light" else set())
         rows = [
+            ("stores", self.stores),
             ("seeds", f"{self.seeds:,}"),
             ("steps", f"{self.counts['steps']:,}"),
             ("steps a second a core", f"{self.speed:,.0f} (of processor time)"),
@@ -103,7 +108,7 @@ class Table:
             *((COUNTS[name], f"{self.counts[name]:,}") for name in COUNTS if name != "steps"),
             ("most memory of a worker", f"{self.megabytes:,} MB"),
             ("faults injected", f"{self.harm:,}"),
-            *((f"  {name}", f"{self.faults[name]:,}") for name in sorted(FAULTS.keys() - HARMLESS)),
+            *((f"  {name}", f"{self.faults[name]:,}") for name in sorted(kinds - HARMLESS)),
             ("what came of them", ""),
             *((f"  {name}", f"{self.effects[name]:,}") for name in sorted(self.effects)),
             ("injected besides", ""),
@@ -112,7 +117,8 @@ class Table:
         ]
         width = max(len(name) for name, _ in rows)
         lines = [f"{name:{width}}  {value:>14}" for name, value in rows]
-        how = "" if self.steps == STEPS else f" --steps {self.steps}"
+        how = "" if self.stores == "real" else f" --stores {self.stores}"
+        how += "" if self.steps == STEPS else f" --steps {self.steps}"
         for seed, failure in self.failures[:20]:
             lines += [
                 f"  {failure}",
@@ -132,21 +138,22 @@ COUNTS = {
 }
 
 
-def _work(next_seed: Any, results: Any, stop: Event, steps: int) -> None:
+def _work(next_seed: Any, results: Any, stop: Event, steps: int, stores: str) -> None:
     """One worker: a seed after the other."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    gc.freeze()  # what was imported need not be looked at after each world
     while not stop.is_set():
         with next_seed.get_lock():
             seed = next_seed.value
             next_seed.value += 1
-        result = attempt(seed, steps)
+        result = attempt(seed, steps, stores)
         results.put(Report(result, _megabytes()))
 
 
-def attempt(seed: int, steps: int) -> Result:
+def attempt(seed: int, steps: int, stores: str = "real") -> Result:
     """Simulate a seed; an exception out of it is a failure like any other."""
     try:
-        return simulate(seed, steps)
+        return simulate(seed, steps, stores=stores)
     except Exception:
         result = Result(seed)
         result.failures.append(f"raised:\n{traceback.format_exc()}")
@@ -158,15 +165,15 @@ def _megabytes() -> int:
     return most >> (20 if sys.platform == "darwin" else 10)
 
 
-def soak(minutes: float, seed: int, workers: int, steps: int) -> Table:
+def soak(minutes: float, seed: int, workers: int, steps: int, stores: str = "real") -> Table:
     """Run for some time and return what came of it."""
     context = multiprocessing.get_context("spawn")
     next_seed = context.Value("q", seed)
     results: Any = context.Queue()
     stop = context.Event()
-    table = Table(workers, steps)
+    table = Table(workers, steps, stores)
     started = [
-        context.Process(target=_work, args=(next_seed, results, stop, steps), daemon=True)
+        context.Process(target=_work, args=(next_seed, results, stop, steps, stores), daemon=True)
         for _ in range(workers)
     ]
     for worker in started:
@@ -176,7 +183,10 @@ def soak(minutes: float, seed: int, workers: int, steps: int) -> Table:
     try:
         while time.monotonic() < until and any(worker.is_alive() for worker in started):
             with suppress(queue.Empty):
-                table.add(results.get(timeout=0.5))
+                report = results.get(timeout=0.5)
+                table.add(report)
+                for failure in report.result.failures:
+                    print(f"seed {report.result.seed} FAILED: {failure}", flush=True)
             if time.monotonic() >= show:
                 show += SHOW_SECONDS
                 print(table.line(), flush=True)
@@ -206,15 +216,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the first seed")
     parser.add_argument("--workers", type=int, default=2, metavar="W")
     parser.add_argument("--steps", type=int, default=STEPS, metavar="N", help="of each seed")
+    parser.add_argument(
+        "--stores", choices=sorted(KINDS), default="real", help="what the worlds are made of"
+    )
     parser.add_argument("--one", type=int, metavar="SEED", help="replay one seed, told in full")
     given = parser.parse_args(arguments)
     if given.one is not None:
-        result = simulate(given.one, given.steps, trace=print)
+        result = simulate(given.one, given.steps, stores=given.stores, trace=print)
         print(f"seed {given.one}: {result.steps} steps, hash {result.hash}")
         for failure in result.failures:
             print(f"FAILED: {failure}")
         return 1 if result.failures else 0
-    table = soak(given.minutes, given.seed, given.workers, given.steps)
+    table = soak(given.minutes, given.seed, given.workers, given.steps, given.stores)
     print(table)
     return 1 if table.failures else 0
 

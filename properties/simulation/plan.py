@@ -11,7 +11,7 @@ from random import Random
 
 from sync.limits import Limits
 
-__all__ = ["FAULTS", "HARMLESS", "Plan"]
+__all__ = ["FAULTS", "HARMLESS", "SPOILT", "Plan"]
 
 FAULTS = {
     # name: how often it happens, relative to the others
@@ -40,6 +40,9 @@ FAULTS = {
     "promise": 20,
 }
 """Everything that is done to a world; what is in ``HARMLESS`` is none."""
+
+SPOILT = "spoilt operation"
+"""What besides happens to light stores only."""
 
 HARMLESS = frozenset({"backup", "compaction", "injected slice", "promise"})
 """What belongs to the usual life of a store."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 from asyncio import events
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync import Peer
@@ -32,6 +32,8 @@ class Process:
     file: File
     stores: Stores
     slices: list[str]
+    sessions: list[str] = field(default_factory=list)
+    """Those of its store, one after the other."""
     skew: int = 0
     """What its wall clock adds to virtual time, in ms."""
     sync_seconds: float = 0.005
@@ -83,6 +85,14 @@ class Process:
             self.stores.act(self.store, tell)
         finally:
             events._set_running_loop(None)
+
+    def inject(self, name: str) -> None:
+        """Have the store take one more slice; what it holds of that at once is what the file had."""
+        self.slices = [*self.slices, name]
+        self.stores.inject(self.store, name)
+        seen = self.file.seen.setdefault(name, {})
+        for client, clock in self.stores.seen(self.store)[name].items():
+            seen[client] = max(clock, seen.get(client, 0))
 
     @property
     def links(self) -> list[Link]:

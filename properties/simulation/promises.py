@@ -61,6 +61,9 @@ class Promises:
         losses, crashes, mine = self.world.losses, self.world.crashes, {**stores.seen(store)}
         others = [other for other in self.world.processes if other is not process]
         links = [link for link in process.links if link.is_open]
+        remotes = [link.session.remote for link in links]
+        if any(remote is not None and remote.session in self.world.bereft for remote in remotes):
+            return False  # what it acknowledged was durable then; nobody told yet of its end
         if not (
             all(injected in each.slices for each in self.world.processes)
             and all(injected in link.session.shared for link in links)

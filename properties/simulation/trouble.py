@@ -13,6 +13,7 @@ from crdtstore import ClosedError
 
 from .checks import check_links, union
 from .disk import File
+from .plan import SPOILT
 from .process import Process
 from .promises import Promises
 from .scene import Scene
@@ -35,6 +36,8 @@ class Trouble:
         self.backups: list[tuple[int, File]] = []
         self.rots = 0
         weights = {name: weight for name, weight in world.plan.weights.items() if weight}
+        if world.stores.can_spoil:
+            weights[SPOILT] = world.rng.choice([0.0, 2.0, 6.0])
         self._names = list(weights) or ["promise"]
         self._weights = list(weights.values()) or [1.0]
 
@@ -138,6 +141,7 @@ class Trouble:
         def stopped(_: Any) -> None:
             if process.store is not store:
                 return
+            self.world.unspoil()
             process.left = (store.digest(), store.state)
             store.close()
             self.world.network.died(loop, silently=False)
@@ -230,6 +234,7 @@ class Trouble:
         file = process.file
         if not file.log or self.rots >= MOST_ROTS:
             return False
+        self.world.unspoil()
         if process.runs:
             self.world.crash(process)
         ranges = self.world.stores.ranges(file.rot(self.world.rng).delta)
@@ -239,17 +244,31 @@ class Trouble:
             self.world.owed = union((self.world.owed, file.seen))
         else:
             file.seen = {}
-            self.world.losses += 1
             self.world.owed = {}
+        self.world.bereave(process)  # an acknowledgement of it may still be on its way
         process.left = None
         self.world.rotten = True
         self.rots += 1
+        return True
+
+    def _spoilt_operation(self, process: Process) -> bool:
+        """Spoil what every disk holds, once in a storm: by digests it is found, and repaired."""
+        world, rng = self.world, self.world.rng
+        name = rng.choice(list(world.stores.slices))
+        files = [each.file.seen.get(name, {}) for each in world.processes]
+        least = {client: min(seen.get(client, 0) for seen in files) for client in files[0]}
+        clients = sorted(client for client, clock in least.items() if clock)
+        if world.spoilt or not process.runs or not clients:
+            return False
+        client = rng.choice(clients)
+        store, clock = process.store, rng.randrange(least[client])
+        world.unspoil = world.stores.spoil(store, name, client, clock)
+        world.spoilt = True
         return True
 
     def _injected_slice(self, process: Process) -> bool:
         stores = self.world.stores
         if stores.injected in process.slices or not process.runs or not process.awake:
             return False
-        process.slices = [*process.slices, stores.injected]
-        stores.inject(process.store, stores.injected)
+        process.inject(stores.injected)
         return True

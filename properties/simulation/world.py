@@ -96,7 +96,9 @@ class World(Scene):
 
         def judged(self: Audit, name: str, theirs: Entry, digest: bytes | None) -> int | None:
             verdict = judge(self, name, theirs, digest)
-            if verdict is not None and verdict != Verdict.EQUAL:
+            if verdict == Verdict.UNEQUAL and world.spoilt:
+                world.result.effects["digests unequal"] += 1
+            elif verdict is not None and verdict != Verdict.EQUAL:
                 world.fail(f"a digest alarm: {name} differs at equal vectors")
             return verdict
 
@@ -190,8 +192,7 @@ class World(Scene):
         if any(injected in process.slices for process in self.processes):
             for process in self.processes:
                 if injected not in process.slices:
-                    process.slices = [*process.slices, injected]
-                    self.stores.inject(process.store, injected)
+                    process.inject(injected)
         until = timeline.now + PATIENCE
         why = "?"
         while why and not timeline.stopped:
@@ -219,6 +220,7 @@ class World(Scene):
         if wrong:
             self.fail(wrong)
             return
+        self.spoilt = False
         for process in self.processes:
             assert process.store is not None
             timeline.note(process.store.digest().encode())
