@@ -87,7 +87,7 @@ class Process:
             events._set_running_loop(None)
 
     def inject(self, name: str) -> None:
-        """Have the store take one more slice; what it holds of that at once is what the file had."""
+        """Have the store take one more slice; what it holds of it at once, the file had."""
         self.slices = [*self.slices, name]
         self.stores.inject(self.store, name)
         seen = self.file.seen.setdefault(name, {})

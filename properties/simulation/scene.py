@@ -169,7 +169,7 @@ class Scene:
         self.owed = {}
 
     def bereave(self, process: Process) -> None:
-        """Its file lost durable work: promises under way are off, and its sessions' word is void."""
+        """Its file lost durable work: promises under way are off, its sessions' word is void."""
         self.losses += 1
         self.bereft.update(process.sessions)
 
