@@ -128,6 +128,8 @@ class Scene:
             file.seen, file.spoiled = {**before, **now}, ""
         elif not covers(now, before, store.slices):
             self.fail(f"{process.name} opened without what was durable: {lacks(now, before)}")
+        else:  # what was opened is durable: opening syncs what a crash left unsynced
+            file.seen = union((before, now))
         if process.left is not None:
             digest, state = process.left
             if store.digest() != digest or store.state != state:
