@@ -11,8 +11,20 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, cast, get_origin, overload
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    ParamSpec,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    overload,
+)
 
 from crdtstore.errors import DispatchError
 
@@ -99,7 +111,7 @@ _NAMED = inspect.Parameter.POSITIONAL_OR_KEYWORD
 class Payload:
     """How the arguments of a reducer become a payload, and a payload its arguments again."""
 
-    __slots__ = ("_name", "_names", "_positional", "_spread", "signature", "whole")
+    __slots__ = ("_name", "_names", "_optional", "_positional", "_spread", "signature", "whole")
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         try:
@@ -122,6 +134,7 @@ class Payload:
         self._spread = kinds <= {_NAMED}
         self._name = name
         self._names = tuple(p.name for p in rest)
+        self._optional = len(rest) == 1 and _refuses_none(function, rest[0])
 
     def pack(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Bind a call of the creator into a payload; ``TypeError`` if it does not fit."""
@@ -150,6 +163,10 @@ class Payload:
         if not self._names:
             return lambda state, action: function(state)
         if len(self._names) == 1 and self._positional:
+            if self._optional:  # an action that was typed, say, has no payload for ``by: int = 1``
+                return lambda state, action: (
+                    function(state) if action.payload is None else function(state, action.payload)
+                )
             return lambda state, action: function(state, action.payload)
         return lambda state, action: self._call(function, state, action)
 
@@ -171,14 +188,30 @@ def _takes_action(function: Callable[..., Any], parameter: inspect.Parameter) ->
     hint = parameter.annotation
     if hint is inspect.Parameter.empty:  # (state, action), as Redux Toolkit has it
         return parameter.name == "action"
-    if isinstance(hint, str):  # postponed annotations
-        try:
-            hint = eval(hint, getattr(function, "__globals__", {}))
-        except Exception:  # a name that only type checkers, or the function around it, can see
-            return (
-                str(parameter.annotation).partition("[")[0].rpartition(".")[2].strip() == "Action"
-            )
+    hint = _resolved(function, hint)
+    if isinstance(hint, str):
+        return hint.partition("[")[0].rpartition(".")[2].strip() == "Action"
     return hint is Action or get_origin(hint) is Action
+
+
+def _refuses_none(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
+    """Whether a parameter has a default, and is of types that ``None`` clearly is not of."""
+    if parameter.default is inspect.Parameter.empty:
+        return False
+    hint = _resolved(function, parameter.annotation)
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return all(kind in _NEVER_NONE for kind in kinds)
+
+
+_NEVER_NONE = (bool, int, float, str, bytes, list, dict, tuple, set)
+
+
+def _resolved(function: Callable[..., Any], hint: Any) -> Any:
+    """Return an annotation; one that only type checkers, or the function around, can see as str."""
+    if isinstance(hint, str):  # postponed annotations
+        with suppress(Exception):
+            return eval(hint, getattr(function, "__globals__", {}))
+    return hint
 
 
 class ActionCreator(Generic[P, T]):

@@ -119,7 +119,8 @@ class CombinedSlices(Iterable[Slice[Any]]):
         if all(name in state for name in slices):
             return state
         absent = {n: s.get_initial_state() for n, s in slices.items() if n not in state}
-        return RootState({**state, **absent})
+        # One by one: a slice may be called "keys".
+        return RootState({name: state[name] for name in state} | absent)
 
     def reduce(self, state: Mapping[str, Any] | None, action: Action[Any]) -> RootState:
         """Return the root state after ``action``, without a store; ``None`` is the initial one."""

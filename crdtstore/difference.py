@@ -10,7 +10,7 @@ outside a longest run of elements that kept their order.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from crdtstore.persistent import MISSING
@@ -49,9 +49,17 @@ class Difference(NamedTuple):
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
     """Yield what differs between two root states, slice by slice, in a fixed order.
 
-    They may be any two, but it is quick for those of one store.
+    They may be any two, but it is quick for those of one store. Raises ``TypeError`` for what is
+    no root state, nor another mapping of slices by name.
     """
-    yield from _named(before.items(), after.items(), (), ())
+    for name, given in (("before", before), ("after", after)):
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"{name} is a root state (store.state, or the state of a commit), got "
+                f"{type(given).__name__}: {given!r:.80}"
+            )
+    # By the class: a slice may be called "items".
+    return _named(ItemsView(before), ItemsView(after), (), ())
 
 
 def _walk(

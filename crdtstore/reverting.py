@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from crdtstore.actions import Action
 from crdtstore.draft.undoing import put_back
+from crdtstore.errors import DispatchError
 from crdtstore.replication import Commit
 from crdtstore.shapes import CounterShape, RegisterShape, Shape
 
@@ -24,8 +25,8 @@ REVERT: Final = "@@devtools/revert"
 class Revert(Action[dict[str, Any]]):
     """What ``revert`` makes; its payload tells which action it is that is taken back.
 
-    ``skipped`` is filled while it is dispatched: the paths of what could not be taken back, each
-    beginning with a slice, with the lasting keys of list elements.
+    ``skipped`` is filled while it is dispatched, each time anew: the paths of what could not be
+    taken back, each beginning with a slice, with the lasting keys of list elements.
     """
 
     __slots__ = ("commit", "skipped")
@@ -46,16 +47,29 @@ def revert(commit: Commit) -> Revert:
     Values are what they were before, whoever wrote them since; counters go back by as much as they
     had gone on; added rows, elements and entries are removed, and removed ones added again, under
     the same keys; of texts what was typed is cut out and what was cut out put in. What is not there
-    any more is left alone, and listed in ``skipped``.
+    any more is left alone, and listed in ``skipped``. Raises ``TypeError`` for what is no commit.
     """
+    if not isinstance(commit, Commit):
+        raise TypeError(
+            "revert takes a commit, as on_commit and store.trail() give them, got "
+            f"{type(commit).__name__}: {commit!r:.80}"
+        )
     return Revert(commit)
 
 
 def reverted(name: str, shape: Shape, draft: Any, action: Any) -> Any:
-    """Answer ``action`` as a case reducer of the slice called ``name``."""
-    if not isinstance(action, Revert):  # made by hand, or by a peer: it says not what to do
-        return None
+    """Answer ``action`` as a case reducer of the slice called ``name``.
+
+    Raises ``DispatchError`` for an action that only has the type: it says not what to take back.
+    Those of peers never come here, as only what they changed arrives.
+    """
+    if not isinstance(action, Revert):
+        raise DispatchError(
+            f"{REVERT!r} takes what revert(commit) returns, itself, got {type(action).__name__} "
+            "of that type: it was made by hand, or by a middleware that passes on another action"
+        )
     commit = action.commit
+    action.skipped = [path for path in action.skipped if path[0] != name]  # of the time before
     if name not in commit.previous or name not in commit.state:
         return None
     before, after = commit.previous[name], commit.state[name]

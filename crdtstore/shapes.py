@@ -303,7 +303,8 @@ def _field_reader(shape: RecordShape, value: Any, path: Path) -> Any:
             raise StateValueError(
                 path, f"unknown field {unknown[0]!r}; fields: {', '.join(shape.fields)}"
             )
-        return lambda name: value.get(name, MISSING)
+        # A record may have a field called "get".
+        return lambda name: value[name] if name in value else MISSING  # noqa: SIM401
     expected = shape.cls.__name__ if shape.cls is not None else "a dict"
     raise StateValueError(path, f"expected {expected}, got {type(value).__name__}: {value!r:.80}")
 

@@ -290,8 +290,14 @@ def clock_ranges(delta: bytes) -> dict[int, tuple[int, int]]:
     A client is one session of one replica (``store.session``, in base 36), which numbers what it
     writes to a slice from 0; every dispatch that changes a slice writes something. So these ranges
     say whose work a delta is, and comparing them with a state vector which of it is known.
-    Raises ``UpdateError`` for bytes that are no delta.
+    Raises ``UpdateError`` for bytes that are no delta, ``TypeError`` for what is not bytes.
     """
+    if not isinstance(delta, (bytes, bytearray, memoryview)):
+        raise TypeError(
+            "a delta is bytes, one of those in commit.deltas or store.deltas_since(…), got "
+            f"{type(delta).__name__}: {delta!r:.80}"
+        )
+    delta = bytes(delta)
     return {client: (start, end) for client, start, end in read_update(delta, Known()).ranges}
 
 

@@ -278,3 +278,33 @@ def test_a_creator_of_a_lambda_is_called_as_its_action() -> None:
             store.dispatch(made.actions.up)
         with pytest.raises(DispatchError, match=r"did you forget to call up\(\)\?"):
             made.reduce(0, made.actions.up)
+
+
+@pytest.mark.parametrize(
+    ("reducer", "expected"),
+    [
+        (lambda seen: lambda state, by=1: seen.append(by), None),
+        (lambda seen: _typed(seen, int, 1), 1),
+        (lambda seen: _typed(seen, "int | float", 1.5), 1.5),
+        (lambda seen: _typed(seen, int | None, 1), None),
+        (lambda seen: _typed(seen, Any, 1), None),
+        (lambda seen: _typed(seen, object, 1), None),
+        (lambda seen: _typed(seen, "unknown", 1), None),
+    ],
+    ids=["no type", "int", "int | float", "int | None", "Any", "object", "unknown"],
+)
+def test_no_payload_is_the_default_where_none_is_no_value(reducer: Any, expected: Any) -> None:
+    """As typed into a dispatcher; a reducer that may take None gets it, as it always did."""
+    made, seen = slice_and_calls()
+    made.reducer(reducer(seen), name="like")
+    dispatched(made, {"type": "s/like"})
+    dispatched(made, {"type": "s/like", "payload": 7})
+    assert seen == [expected, 7]
+
+
+def _typed(seen: list[Any], hint: Any, default: Any) -> Any:
+    def like(state: Any, by: Any = default) -> None:
+        seen.append(by)
+
+    like.__annotations__["by"] = hint
+    return like

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from crdtstore import (
     Counter,
     Difference,
@@ -163,3 +165,19 @@ def test_values_that_python_calls_equal_are_told_apart_in_sets() -> None:
 
     found = told(lambda state: state.tags.add(1), replace)
     assert [(each.path[2], each.kind) for each in found] == [(1, "removed"), (True, "added")]
+
+
+@pytest.mark.parametrize("given", [(None, {}), ({}, None), (3, 4)])
+def test_only_root_states_are_compared(given: Any) -> None:
+    """Anything else is refused at once, with what was expected and what came."""
+    with pytest.raises(TypeError, match=r"is a root state .*got (NoneType|int): "):
+        differences(*given)
+
+
+def test_states_without_a_store_are_compared() -> None:
+    """Any mappings of slices by name do, with what only one of them has."""
+    assert list(differences({"a": 1, "keys": 2}, {"a": 3, "items": 4})) == [
+        Difference(("a",), ("a",), "changed", 1, 3),
+        Difference(("items",), ("items",), "added", None, 4),
+        Difference(("keys",), ("keys",), "removed", 2, None),
+    ]

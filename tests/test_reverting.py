@@ -11,6 +11,7 @@ from crdtstore import (
     Action,
     Commit,
     Counter,
+    DispatchError,
     List,
     Map,
     Revert,
@@ -291,15 +292,64 @@ def test_a_slice_has_the_last_word() -> None:
         assert dict(store.state.counting) == {"n": 0, "seen": 1}
 
 
-def test_the_bare_type_changes_nothing() -> None:
-    """An action made by hand, or told of by a peer, does not say what to take back."""
+def test_the_bare_type_is_refused() -> None:
+    """An action made by hand, or by a middleware, does not say what to take back."""
     counter = create_slice(
         name="counter", initial_state={"n": 0}, reducers={"put": lambda s, n: setattr(s, "n", n)}
     )
     with configure_store([counter]) as store:
         before = store.state
-        store.dispatch({"type": REVERT})
+        with pytest.raises(DispatchError, match=r"takes what revert\(commit\) returns, itself"):
+            store.dispatch({"type": REVERT})
         assert store.state is before
+
+    def rebuild(api: Any) -> Any:
+        return lambda proceed: lambda action: proceed(Action(action.type, action.payload))
+
+    with configure_store([counter], middleware=[rebuild]) as store:
+        commits: list[Commit] = []
+        store.on_commit(commits.append)
+        store.dispatch(counter.actions.put(1))
+        with pytest.raises(DispatchError, match="by a middleware that passes on another action"):
+            store.dispatch(revert(commits[0]))
+        assert store.state.counter.n == 1
+
+
+@pytest.mark.filterwarnings("ignore:the action")
+def test_an_edit_of_a_map_entry_that_is_gone_is_skipped_and_told() -> None:
+    """Only the removal of an entry is taken back by bringing it back."""
+    with configure_store([board()]) as store:
+        do(store, lambda s: s.prefs.update(p=1, q=1))
+        edit = do(store, lambda s: s.prefs.update(p=2, q=2))
+        gone = do(store, lambda s: s.prefs.pop("p"))
+        assert undo(store, edit).skipped == [("board", "prefs", "p")]
+        assert dict(store.state.board.prefs) == {"q": 1}
+        assert undo(store, gone).skipped == []
+        assert dict(store.state.board.prefs) == {"p": 2, "q": 1}
+
+
+@pytest.mark.filterwarnings("ignore:the action")
+def test_a_revert_dispatched_again_tells_of_that_time_only() -> None:
+    """What was skipped the time before is not there twice, nor if it is there again."""
+    with configure_store([board()]) as store:
+        do(store, lambda s: s.tasks.update(a=Task("milk")))
+        edit = do(store, lambda s: setattr(s.tasks["a"], "done", True))
+        do(store, lambda s: s.tasks.pop("a"))
+        action = revert(edit)
+        for _ in range(2):
+            store.dispatch(action)
+            assert action.skipped == [("board", "tasks", "a")]
+        do(store, lambda s: s.tasks.update(a=Task("milk", True)))
+        store.dispatch(action)
+        assert action.skipped == []
+        assert not store.state.board.tasks["a"].done
+
+
+@pytest.mark.parametrize("given", [None, 3, {"type": "board/edit"}])
+def test_only_a_commit_can_be_reverted(given: Any) -> None:
+    """Anything else is refused, with what was expected and what came."""
+    with pytest.raises(TypeError, match=rf"revert takes a commit, .*got {type(given).__name__}: "):
+        revert(given)
 
 
 @pytest.mark.filterwarnings("ignore:the action")

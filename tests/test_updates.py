@@ -646,6 +646,13 @@ def test_the_clock_ranges_of_a_delta_say_whose_work_it_is() -> None:
         clock_ranges(b"\x01")
 
 
+@pytest.mark.parametrize("wrong", ["s", None, 3])
+def test_clock_ranges_are_those_of_bytes(wrong: Any) -> None:
+    """Anything else is refused, with what was expected and what came."""
+    with pytest.raises(TypeError, match=f"a delta is bytes, .*got {type(wrong).__name__}: "):
+        clock_ranges(wrong)
+
+
 def test_what_most_dispatches_send_is_read_the_short_way() -> None:
     """The first delta of a session, and those that write and delete cells."""
     slice = create_slice(name="n", initial_state={"n": 0}, reducers={"put": _put})

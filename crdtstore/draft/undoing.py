@@ -122,11 +122,15 @@ def _set(shape: SetShape, draft: Any, before: Any, after: Any, path: Any, skippe
 
 
 def _map(shape: MapShape, draft: Any, before: Any, after: Any, path: Any, skipped: Skipped) -> None:
-    for key, was, _ in after._rows.changes_since(before._rows):
-        if was is not MISSING:
+    for key, was, now in after._rows.changes_since(before._rows):
+        there = key in draft
+        if was is MISSING:
+            if there:
+                del draft[key]
+        elif now is not MISSING and not there:  # an edit of what is gone
+            skipped.append((*path, key))
+        else:
             draft[key] = was
-        elif key in draft:
-            del draft[key]
 
 
 def _table(

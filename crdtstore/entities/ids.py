@@ -78,7 +78,7 @@ class Ids(Generic[T]):
                 f"{type(entity).__name__}: {entity!r:.80}",
             )
         elif self.select_id is _id_of and "id" in self._cls.__dataclass_fields__:
-            found = entity.get("id")
+            found = entity["id"] if "id" in entity else None  # noqa: SIM401 — or a field "get"
         else:
             found = self.select_id(freeze_element(self.shape.element, entity, where))
         if not isinstance(found, str):

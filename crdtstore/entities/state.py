@@ -75,7 +75,7 @@ def located(state: Any) -> Located:
     found = state
     if not isinstance(state, (TableView, Table)):
         if isinstance(state, Mapping):
-            found = state.get(FIELD)
+            found = state[FIELD] if FIELD in state else None  # noqa: SIM401 — a field may be "get"
         else:
             found = getattr(state, FIELD, None)
     if not isinstance(found, (TableView, Table, Mapping)):

@@ -90,7 +90,7 @@ def counted(path: str) -> Intent:
 
 def _at(root: Mapping[str, Any], path: str) -> Any:
     first, *rest = path.split(".")
-    holders = [state for state in root.values() if hasattr(state, first)]
+    holders = [state for state in map(root.__getitem__, root) if hasattr(state, first)]
     if first in root and (rest or not holders):
         place = root[first]
     elif len(holders) == 1:

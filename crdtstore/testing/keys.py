@@ -9,7 +9,7 @@ shrink. This module needs nothing but the store: reducers of a program may impor
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +79,7 @@ def _unknown(number: int) -> Iterator[str]:
 
 def _places(root: Mapping[str, Any], slice_path: str, pick: Pick) -> list[Any]:
     segments = pick.path.split(".")
-    own = root.get(slice_path)
+    own = root[slice_path] if slice_path in root else None  # noqa: SIM401 — or a slice "get"
     if segments[0] != "*" and not _has(own, segments[0]) and segments[0] in root:
         own, segments = root[segments[0]], segments[1:]
     places = [own]
@@ -107,7 +107,8 @@ def _get(place: Any, name: str) -> Any:
 
 
 def _rows(place: Any) -> list[Any]:
-    return list(place.values() if isinstance(place, Mapping) else place)
+    # By the class: a field may be called "values".
+    return list(ValuesView(place) if isinstance(place, Mapping) else place)
 
 
 def _keys(place: Any, pick: Pick) -> list[Any]:

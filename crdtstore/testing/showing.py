@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -14,7 +14,8 @@ __all__ = ["shown"]
 
 def shown(root: Mapping[str, Any]) -> str:
     """Return a root state in several lines, in the order of its slices and fields."""
-    return "\n".join(line for name, state in root.items() for line in _lines(name, state, 0))
+    states = ItemsView(root)  # by the class: a slice may be called "items"
+    return "\n".join(line for name, state in states for line in _lines(name, state, 0))
 
 
 def _lines(name: str, value: Any, depth: int) -> Iterator[str]:

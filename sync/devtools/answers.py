@@ -276,7 +276,8 @@ class Answers:
 
         def done(failed: Mapping[int, str]) -> None:
             if self._can_ask(session):
-                self._ask(session, "state", {"number": before}, now, finish)
+                about = {"number": before, "whole": True}
+                self._ask(session, "state", about, now, finish)
             else:
                 finish(False, None)
 

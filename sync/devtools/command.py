@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
         "--slices",
         action="append",
         default=[],
-        metavar="MODULE:NAME[,…]",
+        metavar="MODULE:NAME[,MODULE:NAME…]",
         help="the slices of the program that wrote FILE: without them there are actions, but no "
         "states; their modules are imported",
     )

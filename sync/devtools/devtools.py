@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from crdtstore import Slice, Store
 from sync.devtools.client import Client
-from sync.devtools.joining import Showing, Telling, Waker
+from sync.devtools.joining import Showing, Telling, Waker, Worker
 from sync.devtools.lifted import Instance
 from sync.devtools.log import LIMIT, Log
 from sync.devtools.server import DevToolsError, Opener
@@ -35,8 +35,10 @@ class DevToolsStatus:
     """What a ``DevTools`` is doing.
 
     ``state`` is ``"new"``, ``"serving"``, ``"joined"`` (another process serves, whose process id is
-    ``server``, if known), ``"searching"`` (for whom to join) or ``"stopped"``. ``viewers`` counts
-    pages and terminals, ``monitors`` windows of Redux DevTools, where this process serves.
+    ``server``, if known), ``"searching"`` (for whom to join), ``"refused"`` (by a server that shows
+    this store already, for other tools, until those end) or ``"stopped"``. ``viewers`` counts pages
+    and terminals, ``monitors`` windows of Redux DevTools, where this process serves. ``error`` says
+    what is wrong, until it is put right.
     """
 
     state: str
@@ -92,6 +94,7 @@ class DevTools:
         self._state_sanitizer = state_sanitizer
         self._latency = latency
         self._open_browser = open_browser
+        self._worker = Worker()
         self._log: Log | None = None
         self._since = 0  # ms since the epoch: when the log began
         self._station = Station(LOOPBACK[host], port, self._sides, self.name)
@@ -121,6 +124,7 @@ class DevTools:
         Takes seconds at most, whatever those who look do. The store stays open.
         """
         self._station.stop()
+        self._worker.close()
         if self._log is not None:
             self._log.close()
 
@@ -161,6 +165,14 @@ class DevTools:
             action_sanitizer=self._action_sanitizer,
             state_sanitizer=self._state_sanitizer,
         )
+
+        def run(work: Callable[[], str | None], done: Callable[[str | None], None]) -> None:
+            def told(failure: str | None) -> None:
+                done(failure)
+                waker.wake()
+
+            self._worker.run(work, told)
+
         instance = Instance(
             log,
             self._store,
@@ -170,6 +182,7 @@ class DevTools:
             since=self._since,
             action_sanitizer=self._action_sanitizer,
             state_sanitizer=self._state_sanitizer,
+            run=run,
         )
         client = Client(instance, interval=self._latency)
 
@@ -177,7 +190,7 @@ class DevTools:
             source.locked = instance.locked
 
         return {
-            "/join": lambda wire: Telling(source, waker, self._latency, wire),
+            "/join": lambda wire: Telling(source, waker, self._latency, wire, self._worker),
             "/socketcluster/": lambda wire: Showing(client, waker, handled, wire),
         }
 
@@ -191,7 +204,9 @@ def _named(
 
 
 def check_host(host: str, port: int) -> None:
-    """Raise DevToolsError for a host beyond this machine, ValueError for what is no port."""
+    """Raise DevToolsError for a host beyond this machine, ValueError (TypeError) for no port."""
+    if type(port) is not int:
+        raise TypeError(f"port is a whole number from 0 to 65535, not {port!r:.80}")
     if not 0 <= port < 2**16:
         raise ValueError(f"port is 0 to 65535, not {port!r}")
     if host not in LOOPBACK:

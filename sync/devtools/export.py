@@ -4,7 +4,8 @@ All three are made of the graph and of what sources said when asked for details,
 plain data: nothing is asked for here. The history is that of ``crdtstore.testing``, so whatever
 draws the runs of convergence tests draws what really happened. The test hands the same deltas over
 at the same points: it dispatches every action whose payload is known in causal order, at the time
-its author's clock showed, and each delivery brings exactly the acts that it brought then.
+its author's clock showed, takes back what was taken back, and each delivery brings exactly the acts
+that it brought then.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
+from crdtstore import Commit, revert
 from crdtstore.testing import Event as HistoryEvent
 from crdtstore.testing import History
 from sync.devtools.events import Event
@@ -25,7 +28,10 @@ __all__ = ["Known", "history", "known", "log", "replay"]
 
 _UNSHOWN = re.compile(r"… \(.* not shown\)$", re.DOTALL)
 
-_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)", re.ASCII)
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_PLACE = re.compile(rf"({_DOTTED}):({_DOTTED})", re.ASCII)
+
+_REVERT = revert(Commit(0, {}, None, None, 0)).type
 
 
 class Known(NamedTuple):
@@ -152,22 +158,27 @@ def _detail(event: Event) -> str:
 def replay(graph: Graph, details: Mapping[int, Known], *, slices: str = "") -> str:
     """Return a pytest file that does it again; ``details`` has what is known of each act.
 
-    ``slices`` says where the program's list of slices is, ``"shop.state:slices"``; without it the
-    file has a line to fill in. Acts that are not in ``details`` are left out, and say so.
-    Raises ``ValueError`` if ``slices`` is not of that form.
+    ``slices`` says where the program's slices are, ``"shop.state:todos,shop.state:ui"``, as
+    ``load_slices`` takes them; without it the file has a line to fill in. Acts that are not in
+    ``details`` are left out, and say so, as do reverts of what is not known. Raises ``ValueError``
+    if ``slices`` is not of that form.
     """
     names, reopened = _names(graph), _reopened(graph)
     lines: list[str] = []
     done: set[int] = set()
+    has: _Has = {}
     missing = 0
     used: dict[str, None] = {}
     for n in graph.sequence():
         event = graph.event(n)
         name = names[event.replica]
-        if event.kind == "act" and n in details:
+        if event.kind == "act":
+            call = _act(event, name, details[n], has) if n in details else None
+            has.setdefault(_told(name, event), []).append(None if call is None else n)
+        if event.kind == "act" and call is not None:
             used[name] = None
             done.add(n)
-            lines.append(f"    {_act(event, name, details[n])}")
+            lines.append(f"    {call}")
         elif event.kind == "act":
             missing += 1
             lines.append(
@@ -175,6 +186,9 @@ def replay(graph: Graph, details: Mapping[int, Known], *, slices: str = "") -> s
             )
         elif event.kind == "deliver":
             acts = [m for m in event.acts if m in done]
+            for m in event.acts:
+                known_as = m if m in done else None
+                has.setdefault(_told(name, graph.event(m)), []).append(known_as)
             if acts:
                 used[name] = None
                 lines.append(f"    run.deliver({name!r}, {', '.join(map(str, acts))})")
@@ -186,14 +200,39 @@ def replay(graph: Graph, details: Mapping[int, Known], *, slices: str = "") -> s
             _REPLAY,
             "\n\ndef test_replay() -> None:\n",
             '    """The same actions and deliveries end in one state everywhere."""\n',
-            f"    run = Replay({', '.join(map(repr, used))})\n",
+            f"    run = Replay({', '.join([*map(repr, used), f'left_out={missing}'])})\n",
             "".join(f"{line}\n" for line in lines),
             "    run.settle()\n",
         ]
     )
 
 
-def _act(event: Event, name: str, about: Known) -> str:
+_Told = tuple[str, Any, Any, Any]
+
+_Has = dict[_Told, list[int | None]]
+"""Which acts each replica knows, by what a revert there tells of them; None for one left out."""
+
+
+def _told(name: str, event: Event) -> _Told:
+    """What a revert at ``name`` tells of the act that it takes back."""
+    return name, event.action, event.replica, event.at
+
+
+def _act(event: Event, name: str, about: Known, has: _Has) -> str | None:
+    """Return the call that does it again, or ``None`` if too little of it is known.
+
+    Who reverts what a catch-up brought says no more of it than that, and of two actions of one type
+    in one millisecond nobody can tell which was meant.
+    """
+    if event.action == _REVERT:
+        payload = about.payload if isinstance(about.payload, dict) else {}
+        told = [payload.get(part) for part in ("type", "replica", "at")]
+        if not all(isinstance(part, str | int) for part in told):
+            return None
+        found = has.get((name, told[0], told[1], told[2]), [])
+        if len(found) != 1 or found[0] is None:
+            return None
+        return f"run.revert({event.n}, {name!r}, {event.at}, {found[0]})"
     parts = [str(event.n), repr(name), str(event.at), repr(event.action)]
     if about.payload is not None or about.meta is not None:
         parts.append(_literal(about.payload))
@@ -220,21 +259,15 @@ def _comment(text: str) -> str:
 
 def _head(slices: str, names: Iterable[str], missing: int) -> str:
     if slices:
-        match = _MODULE.fullmatch(slices)
-        if match is None:
-            raise ValueError(
-                f"slices= says where the list of slices is, 'shop.state:slices'; got {slices!r:.80}"
-            )
-        module, name = match.groups()
-        where = f"from {module} import {name} as SLICES\n"
+        where = _imports(slices)
     else:
         where = (
             "\n# Fill in the slices of your program: from shop import todos; SLICES = [todos]\n"
             "SLICES: list[Any] = []\n"
         )
     left_out = (
-        f"\n{missing} action{'' if missing == 1 else 's'} left out, of which the payload is not "
-        "known: create_slice(…,\nshare_payloads=True) shares it. What depended on it may fail here."
+        f"\n{missing} action{'' if missing == 1 else 's'} left out, of which too little is known: "
+        "create_slice(…,\nshare_payloads=True) shares payloads. What depended on it may fail here."
         "\n"
         if missing
         else ""
@@ -243,8 +276,24 @@ def _head(slices: str, names: Iterable[str], missing: int) -> str:
     return (
         f'"""What happened at {_quoted(who)}, as the tools of crdtstore saw it, to be done again.'
         f'\n{left_out}"""\n\nfrom __future__ import annotations\n\nfrom typing import Any\n\n'
-        f"from crdtstore import configure_store\n{where}"
+        f"from crdtstore import Commit, combine_slices, configure_store, revert\n{where}"
     )
+
+
+def _imports(slices: str) -> str:
+    lines: list[str] = []
+    found: list[str] = []
+    for at, place in enumerate(slices.split(","), 1):
+        match = _PLACE.fullmatch(place.strip())
+        if match is None or any(map(iskeyword, re.split(r"[.:]", match[0]))):
+            raise ValueError(
+                "slices= says where the slices are, 'shop.state:todos,shop.state:ui'; got "
+                f"{slices!r:.80}"
+            )
+        name, *inside = match[2].split(".")
+        lines.append(f"from {match[1]} import {name} as slices_{at}\n")
+        found.append(".".join([f"slices_{at}", *inside]))
+    return f"{''.join(lines)}\nSLICES: list[Any] = [{', '.join(found)}]\n"
 
 
 def _quoted(text: str) -> str:
@@ -264,29 +313,44 @@ class Meta(dict):  # type: ignore[type-arg]
 
 
 class Replay:
-    """A store for each replica, and the deltas of each action."""
+    """A store for each replica, and what each action changed at whom it reached."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, left_out: int) -> None:
         assert SLICES, "fill in SLICES at the top of this file"
+        slices = combine_slices(*SLICES)
+        self.left_out = left_out
         self.now = 0
-        self.stores = {name: configure_store(SLICES, clock=lambda: self.now) for name in names}
-        self.deltas: dict[int, list[Any]] = {}
+        self.stores = {name: configure_store(slices, clock=lambda: self.now) for name in names}
+        self.made: dict[int, list[Commit]] = {}
+        self.known: dict[tuple[str, int], list[Commit]] = {}
 
     def act(
         self, number: int, name: str, at: int, type: str, payload: Any = None, meta: Any = None
     ) -> None:
-        self.now = at
-        made: list[Any] = []
-        stop = self.stores[name].on_commit(made.append)
         extra = {"meta": Meta(meta) if isinstance(meta, dict) else meta} if meta else {}
-        self.stores[name].dispatch({"type": type, "payload": payload, **extra})
+        self.dispatch(number, name, at, {"type": type, "payload": payload, **extra})
+
+    def revert(self, number: int, name: str, at: int, reverted: int) -> None:
+        """Take back what the action of another number changed at this replica."""
+        (commit,) = self.known[name, reverted]
+        self.dispatch(number, name, at, revert(commit))
+
+    def dispatch(self, number: int, name: str, at: int, action: Any) -> None:
+        self.now = at
+        made = self.known[name, number] = self.made[number] = []
+        stop = self.stores[name].on_commit(made.append)
+        self.stores[name].dispatch(action)
         stop()
-        self.deltas[number] = [commit.deltas for commit in made]
+        if not self.left_out:  # or what it changed may not be there
+            assert made, f"{number}: {action!r} of {name} changed something then, and nothing now"
 
     def deliver(self, name: str, *numbers: int) -> None:
         for number in numbers:
-            for deltas in self.deltas[number]:
-                self.stores[name].merge(deltas)
+            came = self.known[name, number] = []
+            stop = self.stores[name].on_commit(came.append)
+            for commit in self.made[number]:
+                self.stores[name].merge(commit.deltas, info=commit.info)
+            stop()
 
     def settle(self) -> None:
         stores = list(self.stores.values())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from sync.devtools.answers import Answered, Answers
@@ -52,6 +53,8 @@ MOST_ASKING = 100
 """How many questions of one viewer may be open."""
 
 MOST_CONNECTIONS = 200
+MOST_NAMES = 2_000
+LONGEST_NAME = 200
 LONGEST_ERROR = 2_000
 
 Send = Callable[[Mapping[str, Any]], object]
@@ -80,7 +83,8 @@ class Feed:
         self._connected: list[SourceConnection] = []
         self._viewers: list[ViewerConnection] = []
         self._replicas: list[dict[str, Any]] = []
-        self._revision = -1
+        self._names: dict[str, str] = {}
+        self._revision = self._named = -1
         self._looked = float("-inf")
         self._sent = float("-inf")
 
@@ -89,9 +93,14 @@ class Feed:
         """How many look."""
         return len(self._viewers)
 
-    def add_source(self, send: Send, close: Callable[[], object] = bool) -> SourceConnection:
-        """Take a connection of a store; ``close`` is called to have it closed."""
-        made = SourceConnection(self, send, close)
+    def add_source(
+        self,
+        send: Send,
+        close: Callable[[], object] = bool,
+        refuse: Callable[[str], object] = bool,
+    ) -> SourceConnection:
+        """Take a connection of a store; ``close`` has it closed, and ``refuse`` says why, too."""
+        made = SourceConnection(self, send, close, refuse)
         self._connected.append(made)
         if len(self._connected) > MOST_CONNECTIONS:
             made.drop(0.0)
@@ -122,6 +131,7 @@ class Feed:
         for source in list(self._connected):
             source.tick(now)
         self.graph.tick(now)
+        self._tell_names()
         if now - self._sent < PAUSE:
             return
         self._sent = now
@@ -138,6 +148,15 @@ class Feed:
                 self._replicas = replicas
         return self._replicas
 
+    def _tell_names(self) -> None:
+        """Tell the sources who is called what: the next server may have met fewer replicas."""
+        names = self.graph.names() if self.graph.revision != self._named else self._names
+        self._named = self.graph.revision
+        if names != self._names:
+            self._names = names
+            for source in self._sources.values():
+                source.tell_names(names)
+
     def _can_ask(self, session: Session) -> bool:
         return session in self._sources
 
@@ -148,6 +167,13 @@ class Feed:
 
     # For connections
 
+    def rival(self, connection: SourceConnection) -> SourceConnection | None:
+        """Return the connection of other tools of the same store, if there is one."""
+        for other in self._sources.values():
+            if other.of == connection.of and other.tools != connection.tools and other.tools:
+                return other
+        return None
+
     def joined(self, session: Session, connection: SourceConnection) -> None:
         """Take the newest connection for a session for its source; an older one is closed."""
         older = self._sources.get(session)
@@ -155,6 +181,8 @@ class Feed:
         if older is not None and older is not connection:
             older.session = None
             older.drop(0.0)
+        if self._names:
+            connection.tell_names(self._names)
         if self._viewers:
             connection.send({"type": "watch", "on": True})
 
@@ -179,14 +207,33 @@ class Feed:
             source.send({"type": "watch", "on": on})
 
 
+def _names(told: Mapping[Any, Any]) -> dict[str, str]:
+    """Return of a message's names those that can be some."""
+    return {
+        id: name[:LONGEST_NAME]
+        for id, name in islice(told.items(), MOST_NAMES)
+        if type(id) is str and len(id) <= LONGEST_NAME and type(name) is str and name
+    }
+
+
 class SourceConnection:
     """One store's connection; ``receive`` and ``closed`` are for the server."""
 
-    def __init__(self, feed: Feed, send: Send, close: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        send: Send,
+        close: Callable[[], object],
+        refuse: Callable[[str], object],
+    ) -> None:
         self.send = send
         self.session: Session | None = None
+        self.of: tuple[Any, Any] = (None, None)
+        self.tools = ""
+        self._names = False  # whether it wants to know what replicas are called
         self._feed = feed
         self._close = close
+        self._refuse = refuse
         self._open = True
         self._ids = 0
         self._now = float("-inf")  # the latest that anybody said
@@ -201,13 +248,25 @@ class SourceConnection:
             if not isinstance(message, dict):
                 raise ToldError(f"expected an object, got {message!r:.40}")
             self._receive(message, now)
-        except ToldError:
-            self.drop(now)
+        except ToldError as error:
+            if self.session is None:
+                self.refuse(f"what this program says is not understood: {error}", now)
+            else:
+                self.drop(now)
 
     def _receive(self, message: dict[str, Any], now: float) -> None:
         graph, kind = self._feed.graph, message.get("type")
         if kind == "join":
+            tools, names = message.get("tools"), message.get("names")
+            if self.session is None and isinstance(tools, str):
+                self.tools, self.of = tools, (message.get("replica"), message.get("session"))
+                if self._feed.rival(self) is not None:
+                    self.refuse("this store is shown here already, by other tools", now)
+                    return
             session = graph.join(message, now)
+            if isinstance(names, dict):
+                self._names = True
+                graph.hear(_names(names))
             if self.session is None:
                 self.session = session
                 self._feed.joined(session, self)
@@ -250,6 +309,18 @@ class SourceConnection:
         for number in late:
             _, answered = self._asked.pop(number)
             answered(False, f"no answer came within {TIMEOUT:.0f} seconds")
+
+    def tell_names(self, names: Mapping[str, str]) -> None:
+        """Say what replicas are called, to a source that wants to know."""
+        if self._names:
+            self.send({"type": "names", "names": names})
+
+    def refuse(self, why: str, now: float) -> None:
+        """Have the connection closed, and the source told why."""
+        if self._open:
+            self._refuse(why)
+            self._close()
+            self.closed(now)
 
     def drop(self, now: float) -> None:
         """Have the connection closed."""

@@ -75,6 +75,7 @@ class Graph:
         self._acts = Acts()
         self._rivals = Rivals(self.event)
         self._links = Links(self.current)
+        self._names: dict[str, str] = {}  # what those were called of whom nobody tells here
         self._common: set[str] = set()  # clients that are nobody's: the content of a default
         self._waiting = Waiting(self._clients, self._replicas, self._common, self._take)
 
@@ -150,6 +151,17 @@ class Graph:
         """Whether anything waits for what others will tell."""
         return bool(self._waiting)
 
+    def hear(self, names: Mapping[str, str]) -> None:
+        """Take what a source heard others called, from another server: for those unknown here."""
+        for id, name in names.items():
+            told = self._names.get(id)
+            if told == id[:8] or (told is None and len(self._names) < MOST_REPLICAS):
+                self._names[id] = name
+            lane = self._replicas.get(id)
+            if lane is not None and lane.name == id[:8] and lane.name != name:
+                lane.name = name
+                self.revision += 1
+
     # What is known
 
     def event(self, n: int) -> Event:
@@ -197,12 +209,17 @@ class Graph:
 
     def replicas(self) -> list[dict[str, Any]]:
         """Return what viewers are told of each replica."""
-        return [self._about(lane) for lane in self._replicas.values()]
+        order = {id: n for n, id in enumerate(self._names)}
+        return [{**self._about(lane), "colour": order[id]} for id, lane in self._replicas.items()]
 
     def name(self, replica: str) -> str:
         """Return what a replica is called, or the start of its id."""
         lane = self._replicas.get(replica)
-        return lane.name if lane is not None else replica[:8]
+        return lane.name if lane is not None else self._names.get(replica, replica[:8])
+
+    def names(self) -> dict[str, str]:
+        """Return what replicas are called, in the order that they were met, here or elsewhere."""
+        return {**self._names, **{id: lane.name for id, lane in self._replicas.items()}}
 
     def current(self, replica: str) -> Session | None:
         """Return the newest session of a replica that a source told of."""
@@ -320,6 +337,7 @@ class Graph:
         event.changed, event.number = record.changed, record.number
         event.paths, event.acts = record.paths, sorted(found)
         event.causes = self._arrows(event.causes, found)
+        self._credit(event)
         self._place(session, event)
         session.learn(news, event.place)
         session.lacks.difference_update(n for n in found if session.covers(self.event(n)))
@@ -394,6 +412,7 @@ class Graph:
         lane = self._replicas.get(id)
         if lane is None:
             lane = self._replicas[id] = Lane(id)
+            lane.name = self._names.setdefault(id, lane.name)
         return lane
 
     def _session(self, replica: str, client: str) -> Session:
@@ -477,6 +496,7 @@ class Graph:
                 continue
             if event.kind == "deliver":
                 event.acts = sorted({*event.acts, act.n})
+                self._credit(event)
             if event.kind == "join" and act.place >= 0:  # one arrow from each session is enough
                 same = [self.event(n) for n in event.causes if n >= self.first]
                 same = [each for each in same if each.session is act.session and each.place >= 0]
@@ -485,6 +505,12 @@ class Graph:
                 event.causes = [n for n in event.causes if all(each.n != n for each in same)]
             event.causes = self._arrows(event.causes, [act.n])
             self._amend(event)
+
+    def _credit(self, event: Event) -> None:
+        """Say whose a catch-up is: the only author's of what came, or else who handed it on."""
+        if event.action == MERGED:
+            authors = {self.event(n).replica for n in event.acts if n >= self.first}
+            event.peer = authors.pop() if len(authors) == 1 else event.via
 
     def _arrows(self, causes: Iterable[int], acts: Iterable[int]) -> list[int]:
         """Return the causes with those acts that are nobody's else: the last of each session."""

@@ -72,7 +72,7 @@ class Hub:
         return _ReduxEnd(made, now)
 
     def _source(self, wire: Wire) -> Conversation:
-        made = self._feed.add_source(_sender(wire), wire.close)
+        made = self._feed.add_source(_sender(wire), wire.close, wire.refuse)
         return _SourceEnd(made, wire, self._loop.time)
 
     def _viewer(self, wire: Wire) -> Conversation:

@@ -9,32 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from crdtstore import CrdtstoreError
 from sync.devtools.client import Client
+from sync.devtools.keeping import Troubles, keep
 from sync.devtools.log import Log
-from sync.devtools.server import LARGEST, Opener, Wire, carry
+from sync.devtools.server import HEARTBEAT, LARGEST, UNHEARD, Opener, Wire, carry, refusal
 from sync.devtools.source import Source
 from sync.errors import RemoteProtocolError
 
-__all__ = ["Found", "Showing", "Telling", "Waker", "address", "recognise", "take_part"]
+__all__ = ["Found", "Showing", "Telling", "Waker", "Worker", "address", "recognise", "take_part"]
 
-_PATIENCE = 3.0  # seconds that a server of this machine may take to say who it is
+_PATIENCE = 2.5  # seconds that a server of this machine may take to say who it is
 _WHO = b"GET /who HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
 _BATCH = 500  # records in one message
 _STATUS_EVERY = 1.0  # seconds: links change without a commit
 _SILENCE = 15.0  # seconds after which a client looks whether it still hears of its server
 _HELLO = '{"event":"#handshake","data":{"authToken":null},"cid":1}'
+_ACCEPTED = 1.0  # seconds after which a server that refused before has not done so again
+_GONE = (None, 1001, 1006)  # how connections are closed by a server that ends, or was killed
 
-logger = logging.getLogger("crdtstore.devtools")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,10 @@ def address(host: str, port: int) -> str:
 
 
 async def recognise(host: str, port: int) -> Found:
-    """Say what serves ``port`` of this machine."""
+    """Say what serves ``port`` of this machine, within a few seconds."""
+    until = asyncio.get_running_loop().time() + _PATIENCE
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout_at(until):
             about = await _who(host, port)
             if about is not None:
                 return Found("ours", about)
@@ -66,7 +71,7 @@ async def recognise(host: str, port: int) -> Found:
     except (OSError, EOFError, asyncio.LimitOverrunError, ValueError):
         pass  # not HTTP as we know it, or silent
     try:
-        async with asyncio.timeout(_PATIENCE), _connection(host, port, "/socketcluster/") as socket:
+        async with asyncio.timeout_at(until), _connection(host, port, "/socketcluster/") as socket:
             await socket.send(_HELLO)
             while True:
                 text = await socket.recv()
@@ -92,28 +97,107 @@ async def _who(host: str, port: int) -> Mapping[str, Any] | None:
 
 
 async def take_part(
-    host: str, port: int, openers: Mapping[str, Opener], joined: Callable[[], object]
+    host: str,
+    port: int,
+    openers: Mapping[str, Opener],
+    joined: Callable[[], object],
+    troubles: Troubles | None = None,
+    *,
+    careful: bool = False,
 ) -> None:
-    """Hold the conversations, each at its path, with the server until one of them ends.
+    """Hold the conversations, each at its path, with the server until that is gone.
 
-    ``joined`` is called when all have begun. Raises what connecting raises: OSError (TimeoutError)
-    and WebSocketException.
+    One that ends while the server is there is begun again by itself. ``joined`` is called when all
+    have begun; with ``careful`` that is when the first was not refused for a while. Raises what
+    connecting raises before that, OSError (TimeoutError) and WebSocketException, and RefusedError.
     """
-    async with AsyncExitStack() as stack:
-        sockets = [
-            await stack.enter_async_context(_connection(host, port, path)) for path in openers
-        ]
-        tasks = [
-            asyncio.ensure_future(carry(socket, open_))
-            for socket, open_ in zip(sockets, openers.values(), strict=True)
-        ]
-        joined()
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    part = _Part(host, port, openers, joined, careful)
+    noted = Troubles() if troubles is None else troubles
+    tasks = [asyncio.ensure_future(keep(path, part.holding(path), noted)) for path in openers]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # which is an exception: there is no other way out
+    except (OSError, WebSocketException):
+        if not part.joined:
+            raise
+    except _ServerGone:
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _ServerGone(Exception):
+    """Whom the conversations were held with has ended."""
+
+
+class _Part:
+    """All conversations with one server."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        openers: Mapping[str, Opener],
+        joined: Callable[[], object],
+        careful: bool,
+    ) -> None:
+        self.joined = False
+        self._host = host
+        self._port = port
+        self._openers = openers
+        self._first = next(iter(openers), "")
+        self._said = joined
+        self._begun: set[str] = set()
+        self._accepted = asyncio.Event()
+        self._careful = careful
+        if not careful:
+            self._accepted.set()
+
+    def holding(self, path: str) -> Callable[[], Awaitable[BaseException | None]]:
+        """Return what holds the conversation of one path, once."""
+
+        async def hold() -> BaseException | None:
+            if path != self._first:
+                await self._accepted.wait()
+            socket = await _connection(self._host, self._port, path)
+            try:
+                if path == self._first and not self._accepted.is_set():
+                    accepted = asyncio.get_running_loop().call_later(_ACCEPTED, self._accept)
+                else:
+                    accepted = None
+                    self._begin(path)
+                try:
+                    failure = await carry(socket, self._openers[path])
+                finally:
+                    if accepted is not None:
+                        accepted.cancel()
+                await socket.close()
+            finally:
+                socket.transport.abort()  # if closing it was cut short
+            refused = refusal(socket)
+            if refused is not None:
+                raise refused
+            if failure is None and socket.close_code in _GONE:
+                raise _ServerGone
+            if failure is None and socket.close_code != 1000:
+                why = f"{socket.close_code} {socket.close_reason or ''}".rstrip()
+                return RemoteProtocolError("closed", f"the server of the tools ended it ({why})")
+            return failure
+
+        return hold
+
+    def _accept(self) -> None:
+        self._accepted.set()
+        self._begin(self._first)
+
+    def _begin(self, path: str) -> None:
+        self._begun.add(path)
+        if not self.joined and self._begun >= set(self._openers):
+            self.joined = True
+            self._said()
 
 
 def _connection(host: str, port: int, path: str) -> connect:
@@ -122,7 +206,8 @@ def _connection(host: str, port: int, path: str) -> connect:
         compression=None,
         max_size=LARGEST,
         open_timeout=_PATIENCE,
-        ping_interval=None,
+        ping_interval=HEARTBEAT,
+        ping_timeout=UNHEARD,
         close_timeout=1.0,
         proxy=None,
     )
@@ -154,11 +239,48 @@ class Waker:
     def _committed(self) -> None:
         """On the thread that commits."""
         with suppress(RuntimeError):  # the loop was closed meanwhile
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(self.wake)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have all look whether there is something to tell."""
         for event in self._events:
             event.set()
+
+
+class Worker:
+    """Runs the application's code for the tools: one call at a time, on a thread of its own.
+
+    The thread is begun by the first call. A call that never returns holds up those after it, and
+    neither the tools nor the end of the program.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def run(self, work: Callable[[], _T], done: Callable[[_T], object]) -> None:
+        """Have ``work``, which does not raise, called there, and ``done`` with its result here."""
+        loop = asyncio.get_running_loop()
+
+        def call() -> None:
+            result = work()
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(done, result)
+
+        self._calls.put(call)
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="crdtstore-devtools-work", daemon=True
+            )
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the thread after the calls that it was given, without waiting for them."""
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
 
 
 class _Side:
@@ -189,11 +311,8 @@ class _Side:
     async def _run(self) -> None:
         try:
             await self._tell()
-        except RemoteProtocolError as error:
-            logger.debug("the server of the tools: %s", error)
-        except Exception:
-            logger.exception("the tools cannot tell what happens in a store")
-        self._wire.close()
+        except (Exception, SystemExit) as error:  # a sanitizer is free to raise either
+            self._wire.fail(error)
 
     async def _tell(self) -> None:
         raise NotImplementedError
@@ -211,13 +330,22 @@ class Telling(_Side):
     """The source's side of ``/join``: who is there, and from the first ``watch`` on what happens.
 
     ``pause`` is the least time, in seconds, between two batches of records. Without a ``waker``
-    nothing ever happens, as in a file.
+    nothing ever happens, as in a file. With a ``worker``, what runs the application's reducers and
+    sanitizers because it was asked for is run there, and everything else goes on.
     """
 
-    def __init__(self, source: Source, waker: Waker | None, pause: float, wire: Wire) -> None:
+    def __init__(
+        self,
+        source: Source,
+        waker: Waker | None,
+        pause: float,
+        wire: Wire,
+        worker: Worker | None = None,
+    ) -> None:
         super().__init__(waker, wire)
         self._source = source
         self._pause = pause
+        self._worker = worker
         self._status: dict[str, Any] = {}
         introduction = source.join()
         self._next: int = introduction["first"]
@@ -231,8 +359,13 @@ class Telling(_Side):
             if message["on"]:
                 self._status = {}
                 self._begin()
+        elif message["type"] == "names":
+            self._source.learn(message["names"])
         elif message["type"] == "request":
-            self._say(self._source.answer(message))
+            if self._worker is not None and self._source.runs_code(message):
+                self._worker.run(lambda: self._source.answer(message), self._say)
+            else:
+                self._say(self._source.answer(message))
 
     def _say(self, message: Mapping[str, Any]) -> None:
         self._wire.send(json.dumps(message, separators=(",", ":")))
@@ -279,8 +412,7 @@ class Showing(_Side):
         try:
             self._send(self._client.receive(text))
         except RemoteProtocolError as error:
-            logger.warning("the server of Redux DevTools broke its protocol: %s", error)
-            self._wire.close()
+            self._wire.fail(error)
         self._handled()
         self._event.set()
 

@@ -18,7 +18,7 @@ Nothing is read from the log, and nothing written as JSON, before ``news`` or ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, ItemsView, Mapping
 from typing import Any, NamedTuple
 
 import msgpack
@@ -27,7 +27,7 @@ from crdtstore import Action, Commit, RootState, Store
 from sync.devtools.imported import ImportedLog, LogFileError, read_log
 from sync.devtools.literals import parse_sent, signatures
 from sync.devtools.log import Log
-from sync.devtools.plain import Sanitizer, plain
+from sync.devtools.plain import INLINE, Sanitizer, plain
 from sync.devtools.texts import Texts, quoted
 
 __all__ = ["FEATURES", "MAX_AGE", "MAX_SIZE", "Instance", "Message", "action_of"]
@@ -109,15 +109,21 @@ class _Step(NamedTuple):
     error: str | None = None
 
 
+def _at_once(work: Callable[[], str | None], done: Callable[[str | None], None]) -> None:
+    done(work())
+
+
 class Instance:
     """The lifted state of one store: ``handle`` what the UI sends, and ``news`` is what it gets.
 
     ``dispatch`` (``store.dispatch`` unless given) is called with what the dispatcher of the UI
-    sends, parsed, on the thread that calls ``handle``; without it and ``store`` the UI has no
-    dispatcher. ``creators`` are the action creators it offers, by name. ``action_sanitizer`` gets
-    each action, ``state_sanitizer`` each root state, and what they return is shown instead; if one
-    raises, nothing of what it was given is. ``since`` is when the log began, in ms since the
-    epoch. ``features`` overrides some of ``FEATURES``. All methods want the same thread.
+    sends, parsed; without it and ``store`` the UI has no dispatcher. ``run`` calls the first of its
+    arguments on whatever thread is for the application's code, and then the second with the result
+    on this one; unless given, both at once. ``creators`` are the action creators it offers, by
+    name. ``action_sanitizer`` gets each action, ``state_sanitizer`` each root state, and what they
+    return is shown instead; if one raises, nothing of what it was given is. ``since`` is when the
+    log began, in ms since the epoch. ``features`` overrides some of ``FEATURES``.
+    All methods want the same thread.
     """
 
     def __init__(
@@ -135,6 +141,7 @@ class Instance:
         state_sanitizer: Callable[[RootState], Any] | None = None,
         since: int = 0,
         features: Mapping[str, bool | str] | None = None,
+        run: Callable[[Callable[[], str | None], Callable[[str | None], None]], object] = _at_once,
     ) -> None:
         if max_age < 2:
             raise ValueError(f"max_age is how many states are shown, 2 at least; got {max_age!r}")
@@ -147,6 +154,7 @@ class Instance:
         self._log = log
         self._dispatch = dispatch if dispatch is not None or store is None else store.dispatch
         self._creators = dict(creators or {})
+        self._run = run
         self._max_age = max_age
         self._max_size = max_size
         self._sanitizer = Sanitizer(action_sanitizer, state_sanitizer)
@@ -265,16 +273,25 @@ class Instance:
             return state
         try:
             made = self._state_sanitizer(state)
-        except Exception as error:  # anybody's function; what it should hide stays hidden
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # anybody's function; what it should hide stays hidden
             return {"@@devtools/error": f"state_sanitizer raised {type(error).__name__}: {error}"}
         if not isinstance(made, Mapping):
-            return plain(made)
-        same = {name: each is state.get(name) for name, each in made.items()}
-        return {name: each if same[name] else plain(each) for name, each in made.items()}
+            return plain(made, INLINE)
+        own = vars(state)  # not by methods: a slice may be called "get", or "items"
+        return {
+            name: each if name in own and each is own[name] else plain(each, INLINE)
+            for name, each in ItemsView(made)
+        }
 
     def _lifted(self, step: _Step) -> str:
         action: Any = step.action
-        action = self._sanitizer.action(action) if isinstance(action, Action) else plain(action)
+        if isinstance(action, Action):
+            action = self._sanitizer.action(action, INLINE)
+        else:
+            action = plain(action, INLINE)
         text = self._texts.text(action)
         return f'{{"type":"PERFORM_ACTION","action":{text},"timestamp":{step.at}}}'
 
@@ -411,10 +428,23 @@ class Instance:
         elif self._imported is not None:
             self._notice("Nothing was dispatched: this is a file. Reset shows the store")
         else:
+            self._run(lambda: self._dispatched(sent), self._told)
+
+    def _dispatched(self, sent: object) -> str | None:
+        """Dispatch, on whatever thread that is done; return what went wrong."""
+        assert self._dispatch is not None
+        try:
+            self._dispatch(parse_sent(sent, self._creators))
+        except BaseException as error:  # a reducer's or creator's, which may exit
             try:
-                self._dispatch(parse_sent(sent, self._creators))
-            except Exception as error:  # a reducer's or creator's, which the UI is told of
-                self._notice(f"{type(error).__name__}: {error}")
+                return f"{type(error).__name__}: {error}"
+            except Exception:  # an exception of a stranger's
+                return type(error).__name__
+        return None
+
+    def _told(self, failure: str | None) -> None:
+        if failure is not None:
+            self._notice(failure)
 
 
 def _failed(state: str, error: str) -> str:

@@ -9,7 +9,7 @@ was to sanitize.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, ItemsView, Iterable, Mapping, Sequence, Set
 from enum import Enum
 from itertools import islice
 from math import isfinite
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from crdtstore import Action, RootState, to_plain
 
-__all__ = ["BRIEF", "LIMITS", "Limits", "Sanitizer", "label", "plain"]
+__all__ = ["BRIEF", "INLINE", "LIMITS", "Limits", "Sanitizer", "label", "plain"]
 
 LABEL = 120
 """How many characters a label has at most."""
@@ -41,6 +41,9 @@ class Limits:
 LIMITS: Final = Limits()
 """What a person can read, and a page can hold."""
 
+INLINE: Final = Limits(text=2_000)
+"""For whole states, where a text is one line among many."""
+
 BRIEF: Final = Limits(text=2_000, items=100, values=500, depth=12)
 """For values that many others stand beside."""
 
@@ -55,7 +58,7 @@ def plain(value: object, limits: Limits = LIMITS) -> Any:
     entry called ``…``. Integers that JavaScript would round become text.
     """
     if isinstance(value, RootState):
-        return {name: _Reader(limits).read(each, 1) for name, each in value.items()}
+        return {name: _Reader(limits).read(each, 1) for name, each in ItemsView(value)}
     return _Reader(limits).read(value, 0)
 
 
@@ -207,12 +210,12 @@ class Sanitizer:
         if self._action is not None:
             try:
                 shown = self._action(action)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return self._failed(action, f"the action_sanitizer failed: {_said(error)}")
         if isinstance(shown, Action):
             parts = {name: getattr(shown, name) for name in _PARTS}
         elif isinstance(shown, Mapping):
-            parts = dict(shown)
+            parts = dict(ItemsView(shown))
         else:
             return self._failed(
                 action,
@@ -226,13 +229,13 @@ class Sanitizer:
         return {name: value for name, value in made.items() if value is not None}
 
     def state(self, state: Any, limits: Limits | None = None) -> Any:
-        """Return a state to be shown."""
+        """Return a state to be shown, within ``INLINE`` unless told otherwise."""
         if self._state is not None:
             try:
                 state = self._state(state)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 return f"<the state_sanitizer failed: {_said(error)}>"
-        return plain(state, limits or self._limits)
+        return plain(state, limits or INLINE)
 
     def _failed(self, action: Action[Any], reason: str) -> dict[str, Any]:
         return {"type": action.type, "payload": f"<{reason}>"}

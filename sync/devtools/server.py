@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
+import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -32,23 +34,35 @@ from crdtstore import CrdtstoreError
 from sync.devtools.website import Website
 
 __all__ = [
+    "HEARTBEAT",
     "LARGEST",
+    "UNHEARD",
     "Conversation",
     "DevToolsError",
     "Opener",
+    "Record",
+    "RefusedError",
     "Route",
     "Server",
     "Wire",
     "carry",
     "listening",
+    "refusal",
     "together",
 ]
 
 LARGEST = 64 * 2**20
 """Bytes of one message, at most: a whole history is imported, and exported, in one."""
 
+HEARTBEAT, UNHEARD = 4.0, 6.0
+"""Seconds between two pings, and until who answers none is gone: its socket may never close.
+
+A forked child may keep it open, and a program that hangs does. Browsers answer by themselves.
+"""
+
 _MOST_WAITING = 4 * LARGEST  # bytes that one connection has not read yet
 _GOODBYE = 1.0  # seconds that closing a connection may take
+_REFUSED, _LONGEST_REASON = 4009, 120  # a close code of our own, and bytes beside one
 
 logger = logging.getLogger("crdtstore.devtools")
 
@@ -61,6 +75,33 @@ class DevToolsError(CrdtstoreError, RuntimeError):
     """The tools cannot do what was asked; the message says what to do about it."""
 
 
+class RefusedError(DevToolsError):
+    """The server takes no such conversation; the message says why."""
+
+
+class Record:
+    """Writes failures to the log, each only once, however often it comes back."""
+
+    def __init__(self) -> None:
+        self._seen: set[object] = set()
+
+    def write(self, error: BaseException) -> None:
+        """Log a failure, unless the same came from the same place before."""
+        known = isinstance(error, CrdtstoreError)
+        places = traceback.extract_tb(error.__traceback__)
+        where = tuple((place.filename, place.lineno) for place in places)
+        mark = (type(error), str(error) if known else where)
+        if mark in self._seen:
+            return
+        if len(self._seen) >= 1_000:
+            self._seen.clear()
+        self._seen.add(mark)
+        if known:
+            logger.warning("a conversation of the tools ended: %s", error)
+        else:
+            logger.error("a conversation of the tools failed", exc_info=error)
+
+
 class Wire(Protocol):
     """The way to the other side of a connection; nothing but ``drained`` waits, or calls back."""
 
@@ -69,6 +110,12 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Have the connection closed."""
+
+    def fail(self, error: BaseException) -> None:
+        """Have the connection closed because this side failed."""
+
+    def refuse(self, why: str) -> None:
+        """Have the connection closed, and the other side told why it is not to come back soon."""
 
     def backlog(self) -> int:
         """Return how many characters are still to be sent."""
@@ -126,6 +173,7 @@ class Server:
         self._routes = routes
         self._listeners: list[Listener] = []
         self._made: weakref.WeakSet[ServerConnection] = weakref.WeakSet()
+        self._record = Record()
         self.open = dict.fromkeys(routes, 0)  # how many conversations there are now, by path
 
     async def start(self, sockets: list[socket.socket]) -> None:
@@ -138,7 +186,8 @@ class Server:
                 process_request=self._answer,
                 compression=None,  # nothing leaves the machine
                 max_size=LARGEST,
-                ping_interval=None,  # who is gone on the same machine is seen to be
+                ping_interval=HEARTBEAT,
+                ping_timeout=UNHEARD,
                 close_timeout=_GOODBYE,
                 server_header=None,
                 logger=_SILENT,
@@ -162,6 +211,7 @@ class Server:
     def _make(self, *arguments: Any, **options: Any) -> ServerConnection:
         connection = ServerConnection(*arguments, **options)
         self._made.add(connection)
+        _connections.add(connection)
         return connection
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -170,7 +220,7 @@ class Server:
         why = self._website.refusal(_one(headers, "Host"), _one(headers, "Origin"))
         if why is not None:
             answer = self._website.refused(why)
-        elif "upgrade" not in headers:
+        elif "websocket" not in ",".join(headers.get_all("Upgrade")).lower():  # not h2c either
             answer = self._website.answer(
                 request.path, ",".join(headers.get_all("Accept-Encoding"))
             )
@@ -187,7 +237,9 @@ class Server:
         route = self._routes[path]
         self.open[path] += 1
         try:
-            await carry(connection, route.open, route.largest)
+            failure = await carry(connection, route.open, route.largest)
+            if failure is not None:
+                self._record.write(failure)
         finally:
             self.open[path] -= 1
 
@@ -205,12 +257,13 @@ def _one(headers: Headers, name: str) -> str | None:
 
 async def carry(
     connection: ServerConnection | ClientConnection, open_: Opener, largest: int = LARGEST
-) -> None:
+) -> BaseException | None:
     """Hold a conversation over ``connection`` until it is closed by whichever side.
 
-    An exception of the conversation closes the connection too, and is logged: it must not take the
-    other conversations of the server with it.
+    An exception of the conversation closes the connection too, and is returned: it must not take
+    the other conversations of the server with it.
     """
+    _connections.add(connection)
     outbox = _Outbox(connection)
     writing = asyncio.ensure_future(outbox.write())
     conversation: Conversation | None = None
@@ -219,12 +272,12 @@ async def carry(
         async for message in connection:
             if not isinstance(message, str) or len(message) > largest:
                 await connection.close(1009, f"expected text of at most {largest} characters")
-                return
+                break
             conversation.receive(message)
     except ConnectionClosed:
         pass
-    except Exception:
-        logger.exception("a conversation of the tools failed")
+    except (Exception, SystemExit) as error:  # an application's code is free to raise either
+        outbox.failure = error
         await connection.close(1011, "internal error")
     finally:
         if conversation is not None:
@@ -232,6 +285,7 @@ async def carry(
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
+    return outbox.failure
 
 
 class _Outbox:
@@ -242,6 +296,8 @@ class _Outbox:
         self._texts: deque[str] = deque()
         self._size = 0
         self._closing = False
+        self._code, self._reason = 1000, ""
+        self.failure: BaseException | None = None
         self._more = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -263,6 +319,16 @@ class _Outbox:
         self._closing = True
         self._more.set()
 
+    def fail(self, error: BaseException) -> None:
+        self.failure = error
+        self._code, self._reason = 1011, "internal error"
+        self.close()
+
+    def refuse(self, why: str) -> None:
+        self._code = _REFUSED
+        self._reason = why.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        self.close()
+
     def backlog(self) -> int:
         return self._size
 
@@ -277,20 +343,32 @@ class _Outbox:
                     self._size -= len(self._texts.popleft())
                 self._empty.set()
                 if self._closing:
-                    await self._connection.close()
+                    await self._connection.close(self._code, self._reason)
                     return
                 self._more.clear()
 
 
-def together(one: Opener, other: Opener) -> Callable[[], None]:
-    """Let two conversations of one process talk to each other; return what ends them.
+def refusal(connection: ServerConnection | ClientConnection) -> RefusedError | None:
+    """Return why a connection that is closed was refused, if it was."""
+    if connection.close_code != _REFUSED:
+        return None
+    return RefusedError(connection.close_reason or "no reason was given")
+
+
+async def together(one: Opener, other: Opener) -> BaseException | None:
+    """Let two conversations of one process talk to each other, until one ends it; say why.
 
     Messages arrive in a later turn of the loop, as they do from another process.
     """
     pair = _Pair()
-    pair.sides.append(one(_Pipe(pair, 1)))
-    pair.sides.append(other(_Pipe(pair, 0)))
-    return pair.end
+    try:
+        pair.sides.append(one(_Pipe(pair, 1)))
+        pair.sides.append(other(_Pipe(pair, 0)))
+        return await pair.over
+    except (Exception, SystemExit) as error:
+        return error
+    finally:
+        pair.end()
 
 
 class _Pair:
@@ -299,6 +377,7 @@ class _Pair:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.sides: list[Conversation] = []
+        self.over: asyncio.Future[BaseException | None] = self.loop.create_future()
         self.ended = False
 
     def deliver(self, to: int, text: str) -> None:
@@ -306,15 +385,16 @@ class _Pair:
             return
         try:
             self.sides[to].receive(text)
-        except Exception:
-            logger.exception("a conversation of the tools failed")
-            self.end()
+        except (Exception, SystemExit) as error:
+            self.end(error)
 
-    def end(self) -> None:
+    def end(self, why: BaseException | None = None) -> None:
         if not self.ended:
             self.ended = True
             for side in self.sides:
                 side.closed()
+            if not self.over.done():
+                self.over.set_result(why)
 
 
 class _Pipe:
@@ -330,8 +410,35 @@ class _Pipe:
     def close(self) -> None:
         self._pair.loop.call_soon(self._pair.end)
 
+    def fail(self, error: BaseException) -> None:
+        self._pair.loop.call_soon(self._pair.end, error)
+
+    def refuse(self, why: str) -> None:
+        self.fail(RefusedError(why))
+
     def backlog(self) -> int:
         return 0
 
     async def drained(self) -> None:
         await asyncio.sleep(0)
+
+
+_connections: weakref.WeakSet[ServerConnection | ClientConnection] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    """In a forked child: let go of all connections, which are the parent's.
+
+    Each keeps its number, which leads nowhere from now on: who closes it later closes no stranger.
+    """
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for connection in list(_connections):
+        transport: asyncio.Transport | None = getattr(connection, "transport", None)
+        taken = None if transport is None else transport.get_extra_info("socket")
+        if taken is not None and taken.fileno() >= 0:
+            os.dup2(nowhere, taken.fileno(), inheritable=False)
+    os.close(nowhere)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)

@@ -10,6 +10,7 @@ instead of raising them: nobody who watches can harm the store.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol
@@ -29,7 +30,7 @@ from crdtstore import (
 )
 from sync.devtools.diffs import Change, Kinds, changes, diff_plain
 from sync.devtools.literals import parse_action
-from sync.devtools.plain import BRIEF, Sanitizer, plain
+from sync.devtools.plain import BRIEF, INLINE, LIMITS, Sanitizer, plain
 from sync.status import PeerStatus
 from sync.vectors import decode
 from sync.watermarks import Origin
@@ -117,6 +118,8 @@ class Source:
         self._peer = peer
         self._kinds = Kinds({})
         self._digest: tuple[object, int, str, dict[str, str]] | None = None
+        self._tools = secrets.token_hex(8)  # tells two tools of one store from one that is back
+        self._names: dict[str, str] = {}
 
     @property
     def log(self) -> Kept:
@@ -134,6 +137,8 @@ class Source:
             "replica": self._store.replica,
             "session": self._store.session,
             "name": self.name,
+            "names": dict(self._names),
+            "tools": self._tools,
             "pid": os.getpid(),
             "slices": list(self._store.slices),
             "clocks": clocks,
@@ -141,6 +146,10 @@ class Source:
             "features": {"dispatch": self.live, "revert": self.live},
             "kinds": self._store.schema(),
         }
+
+    def learn(self, names: Mapping[str, str]) -> None:
+        """Keep what the server calls other replicas: the next one may not have heard of them."""
+        self._names = dict(names)
 
     def _clocks(self) -> tuple[int, dict[str, dict[str, int]]]:
         """Return the number of the oldest record, and what was known of every session before it.
@@ -276,10 +285,15 @@ class Source:
             value = answers[what](request)
         except _Refused as error:
             return {**response, "ok": False, "error": str(error)}
-        except Exception as error:  # a reducer's, a middleware's, a closed store's
-            said = str(error) if isinstance(error, CrdtstoreError) else repr(error)
-            return {**response, "ok": False, "error": str(plain(said, BRIEF))}
+        except BaseException as error:  # a reducer's, which may exit, or a closed store's
+            return {**response, "ok": False, "error": str(plain(_said(error), BRIEF))}
         return {**response, "ok": True, "value": value}
+
+    def runs_code(self, request: Mapping[str, Any]) -> bool:
+        """Whether answering runs the application's code, which may take its time."""
+        return request.get("what") in ("dispatch", "revert") or (
+            self.sanitizer.hides_state and request.get("what") in ("detail", "state")
+        )
 
     def _commit(self, request: Mapping[str, Any]) -> Commit:
         number = _number(request)
@@ -327,11 +341,13 @@ class Source:
 
     def _changes(self, before: RootState, after: RootState) -> Iterator[Change]:
         if self.sanitizer.hides_state:
-            return diff_plain(self.sanitizer.state(before), self.sanitizer.state(after))
+            shown = [self.sanitizer.state(each, LIMITS) for each in (before, after)]
+            return diff_plain(*shown)
         return changes(before, after)
 
     def _answer_state(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return {"state": self.sanitizer.state(self._state(_number(request)))}
+        limits = LIMITS if request.get("whole") is True else INLINE  # for a file, or to look at
+        return {"state": self.sanitizer.state(self._state(_number(request)), limits)}
 
     def _state(self, number: int) -> RootState:
         if number == -1:
@@ -353,8 +369,12 @@ class Source:
             action = parse_action(text)
         except ValueError as error:
             raise _Refused(str(error)) from error
+        before = self._store.state
         self._store.dispatch(action)
-        return {"action": self.sanitizer.action(action)}
+        return {
+            "action": self.sanitizer.action(action),
+            "changed": self._store.state is not before,
+        }
 
     def _answer_revert(self, request: Mapping[str, Any]) -> dict[str, Any]:
         self._check_open()
@@ -408,6 +428,16 @@ class Source:
 
 class _Refused(Exception):
     """A request that cannot be met; the message is for people."""
+
+
+def _said(error: BaseException) -> str:
+    try:
+        said = str(error)
+    except Exception:  # an exception of a stranger's
+        said = ""
+    if isinstance(error, CrdtstoreError):
+        return said
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _number(request: Mapping[str, Any]) -> int:

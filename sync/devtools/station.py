@@ -12,19 +12,27 @@ import concurrent.futures
 import errno
 import logging
 import os
-import random
 import socket
 import threading
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from websockets.exceptions import WebSocketException
 
 from sync.devtools.hub import Hub
 from sync.devtools.joining import Found, address, recognise, take_part
-from sync.devtools.server import DevToolsError, Opener, Server, listening, together
+from sync.devtools.keeping import STEADY, Troubles, keep, pause
+from sync.devtools.server import (
+    DevToolsError,
+    Opener,
+    RefusedError,
+    Server,
+    listening,
+    together,
+)
 from sync.devtools.website import VERSION
 
 __all__ = ["LOOPBACK", "Station"]
@@ -34,7 +42,9 @@ LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "::1": "::1"}
 
 _STARTING = 15.0  # seconds that starting may take, beyond which something hangs
 _STOPPING = 5.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0  # seconds between attempts to be part of it again
+_LONGEST_PAUSE = 2.0  # seconds between attempts to be part of it again, at most
+_REFUSED_PAUSE = 5.0  # the same, where a server said no
+_SEEKING = 2.0  # seconds that a port may be neither free nor anybody's, at the start
 
 logger = logging.getLogger("crdtstore.devtools")
 
@@ -57,8 +67,9 @@ class Station:
         self.port = port
         self.state = "new"
         self.about: Mapping[str, Any] = {}
-        self.error: str | None = None
         self.hub: Hub | None = None
+        self._error: str | None = None
+        self._troubles = Troubles()
         self._name = name
         self._sides = sides
         self._sockets: list[socket.socket] = []
@@ -106,6 +117,11 @@ class Station:
         self.state = "stopped"
 
     @property
+    def error(self) -> str | None:
+        """What is wrong now, if anything is."""
+        return self._error or self._troubles.text
+
+    @property
     def url(self) -> str:
         """Where the pages are; empty before ``start``."""
         return f"http://{address(self.host, self.port)}/" if self.port else ""
@@ -124,7 +140,7 @@ class Station:
         except asyncio.CancelledError:
             pass
         except BaseException as error:
-            self.error = str(error) or type(error).__name__
+            self._error = str(error) or type(error).__name__
             if ready.done():
                 logger.exception("the tools failed")
             else:
@@ -137,6 +153,7 @@ class Station:
     async def _take_part(self, ready: concurrent.futures.Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._main = asyncio.current_task()
+        began = self._loop.time()
         attempts = 0
         while True:
             try:
@@ -150,73 +167,88 @@ class Station:
             else:
                 await self._serve(taken, ready)
             found = await recognise(self.host, self.port)
-            if await self._join(found, ready):
-                attempts = 0
-            attempts += 1
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts, 10))
-            # Not all at once: of many that lost their server one is to be the next.
-            await asyncio.sleep(random.uniform(0, pause))
+            if found.kind == "nobody" and not ready.done() and self._loop.time() - began > _SEEKING:
+                raise DevToolsError(self._taken(found))
+            since = self._loop.time()
+            await self._join(found, ready)
+            attempts = 1 if self._loop.time() - since >= STEADY else attempts + 1
+            refused = self.state == "refused"
+            await asyncio.sleep(_REFUSED_PAUSE if refused else pause(attempts, _LONGEST_PAUSE))
 
     async def _serve(
         self, taken: list[socket.socket], ready: concurrent.futures.Future[None]
     ) -> None:
         self._sockets = taken
         self.port = taken[0].getsockname()[1]
-        ends: list[Callable[[], None]] = []
+        own: list[asyncio.Task[None]] = []
         try:
             hub = Hub(self._name)
             server = Server(hub.website, hub.routes)
             try:
                 await server.start(taken)
-                ends += [together(o, hub.routes[p].open) for p, o in self._sides().items()]
+                for path, opener in self._sides().items():
+                    hold = partial(together, opener, hub.routes[path].open)
+                    own.append(asyncio.ensure_future(keep(path, hold, self._troubles)))
                 self.hub, self.about = hub, {"pid": os.getpid()}
-                self.state, self.error = "serving", None
+                self.state, self._error = "serving", None
                 _done(ready)
                 await asyncio.get_running_loop().create_future()  # until cancelled
             finally:
                 self.hub = None
-                for end in ends:
-                    end()
+                for each in own:
+                    each.cancel()
+                await asyncio.gather(*own, return_exceptions=True)
                 hub.close()
                 await server.close()
         finally:
-            for each in taken:
-                each.close()
+            for listener in taken:
+                listener.close()
 
-    async def _join(self, found: Found, ready: concurrent.futures.Future[None]) -> bool:
-        """Take part until it ends; return whether there was anything to take part in."""
+    async def _join(self, found: Found, ready: concurrent.futures.Future[None]) -> None:
+        """Take part, if there is anything to take part in, until it ends."""
         sides = dict(self._sides())
         if found.kind == "redux":
             sides = {path: o for path, o in sides.items() if path == "/socketcluster/"}
         elif found.kind == "other" or (found.kind == "ours" and not _speaks(found)):
             self._cannot(self._taken(found), ready)
-            return False
+            return
         elif found.kind == "nobody":
-            return False
+            return
         if not sides:  # nothing to show; the next server, should this one end
-            self.about, self.state = found.about, "joined"
+            self.about, self.state, self._error = found.about, "joined", None
             _done(ready)
             await asyncio.sleep(_LONGEST_PAUSE)
-            return True
-        joined = False
+            return
 
         def begun() -> None:
-            nonlocal joined
-            joined = True
             self.about = found.about
-            self.state, self.error = "joined", None
+            self.state, self._error = "joined", None
             _done(ready)
 
+        refused = self.state == "refused"
         try:
-            await take_part(self.host, self.port, sides, begun)
+            await take_part(self.host, self.port, sides, begun, self._troubles, careful=refused)
+        except RefusedError as error:
+            self._refused(str(error))
+            _done(ready)
+            return
         except (OSError, WebSocketException) as error:
-            self.error = f"{self.url}: {error}"
+            self._error = f"{self.url}: {error or type(error).__name__}"
+        finally:
+            self._troubles.clear()
         self.state, self.about = "searching", {}
-        return joined
+
+    def _refused(self, why: str) -> None:
+        why = f"{self.url} does not show {self._name}: {why}"
+        if self._error != why:
+            logger.warning("%s; tried again from time to time", why)
+        self.state, self.about, self._error = "refused", {}, why
 
     def _taken(self, found: Found) -> str:
         if found.kind == "ours":
             what = f"the tools of another version (process {found.about.get('pid')})"
+        elif found.kind == "nobody":
+            what = "a program that does not listen on it"
         else:
             what = "a program that is no Redux DevTools server"
         return (
@@ -227,9 +259,9 @@ class Station:
     def _cannot(self, why: str, ready: concurrent.futures.Future[None]) -> None:
         if not ready.done():
             raise DevToolsError(why)
-        if self.error != why:
+        if self._error != why:
             logger.warning("%s; tried again until it is free", why)
-        self.error = why
+        self._error = why
 
 
 def _speaks(found: Found) -> bool:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from crdtstore import MapView, TableView
-from sync.devtools.plain import LIMITS, plain
+from sync.devtools.plain import INLINE, plain
 
 __all__ = ["Texts", "quoted"]
 
@@ -25,6 +25,7 @@ REMEMBERED = 32_000_000
 
 _MAX_DEPTH = 100
 _SHORT = 64  # characters that cost no more than a reference to them
+_LONGEST = INLINE.text + 100  # of text, with the note of what was cut from it already
 _SMALL = 16  # characters that are as soon written again as found
 _SAFE = 2**53  # ints from here on are other numbers in JavaScript, so they are shown as text
 _NAME = re.compile(r'"(\w+)"', re.ASCII)
@@ -84,7 +85,7 @@ class Texts:
         """Each slice of a root state with its text; what is no mapping under no name."""
         if not isinstance(state, Mapping):
             return {"": (state, self._whole("", state))}
-        return {_key(name): (each, self._whole(name, each)) for name, each in state.items()}
+        return {_key(name): (each, self._whole(name, each)) for name, each in ItemsView(state)}
 
     def _whole(self, name: str, value: object) -> str:
         if name not in self._large:
@@ -94,14 +95,14 @@ class Texts:
             self._large.add(name)  # from now on without writing it first
         known = self._known(value)
         if known is None or len(known) > self._most:
-            known = self._text(plain(value), 1)
+            known = self._text(plain(value, INLINE), 1)
             self._recent[id(value)] = (value, known)
         return known
 
     def _text(self, value: Any, depth: int) -> str:
         kind = type(value)
         if kind is str:
-            return quoted(value if len(value) <= LIMITS.text else plain(value))
+            return quoted(value if len(value) <= _LONGEST else plain(value, INLINE))
         if value is None or kind is bool:
             return "null" if value is None else "true" if value else "false"
         if kind is float and isfinite(value):
@@ -127,7 +128,7 @@ class Texts:
         elif isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
             text = "[" + ",".join([self._text(each, depth) for each in value]) + "]"
         else:
-            made = plain(value)
+            made = plain(value, INLINE)
             return self._text(made, depth) if isinstance(made, list | dict) else quoted(made)
         return self._remember(value, text) if len(text) > _SMALL else text
 
@@ -169,4 +170,5 @@ def _joined(parts: Mapping[str, tuple[object, str]], path: str, seen: dict[int, 
 
 def _entries(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
     """The entries of a mapping, without a search for each in a large table."""
-    return (value.copy() if isinstance(value, MapView | TableView) else value).items()
+    # By the class: a field may be called "items".
+    return value.copy().items() if isinstance(value, MapView | TableView) else ItemsView(value)

@@ -48,6 +48,12 @@ def inc(state: Count, by: int = 1) -> None:
     state.n += by
 
 
+@counter.reducer
+def leave(state: Count) -> None:
+    """End the program, as some think."""
+    sys.exit(3)
+
+
 @pytest.fixture
 def store() -> Iterator[Store]:
     """A store."""
@@ -464,6 +470,58 @@ class TestSharing:
             stranger.shutdown(socket.SHUT_RDWR)
             answering.join()
 
+    def test_a_store_is_shown_by_one_of_its_tools(
+        self, store: Store, other: Store, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The second is refused, says why, and does not fight the first for its place."""
+        with (
+            DevTools(other, port=0, name="server") as server,
+            DevTools(store, port=port_of(server), name="one") as one,
+            DevTools(store, port=port_of(server), name="two") as two,
+        ):
+            until(lambda: two.status.state == "refused")
+            assert "shown here already" in str(two.status.error)
+            assert one.status.state == "joined"
+            assert one.status.error is None
+            server.stop()
+            until(lambda: one.status.state == "serving")
+        assert len([r for r in caplog.records if "shown here already" in r.message]) == 1
+
+    @pytest.mark.parametrize("serving", [True, False])
+    def test_what_fails_in_one_window_is_seen_in_the_other(
+        self, store: Store, other: Store, watch: Watch, monkeypatch: Any, serving: bool
+    ) -> None:
+        """Pages cannot be told, and why is in the status; Redux DevTools goes on."""
+
+        def broken(self: Source, after: int, count: int = 500) -> list[dict[str, Any]]:
+            if self.name == "broken":
+                raise TypeError("broken")
+            return []
+
+        monkeypatch.setattr(Source, "records", broken)
+        with (
+            DevTools(store, port=0, name="broken" if serving else "A", latency=0.0) as first,
+            DevTools(other, port=port_of(first), name="A" if serving else "broken") as second,
+        ):
+            window = watch(first)
+            window.until(lambda: window.names() == {"A", "broken"})
+            tools, shown = (first, store) if serving else (second, other)
+            with Viewer(port_of(first)):
+                until(lambda: "TypeError: broken" in str(tools.status.error))
+                shown.dispatch(inc(3))
+                window.until(lambda: window.instances["broken"].types == ["counter/inc"])
+            assert tools.status.state == ("serving" if serving else "joined")
+
+    def test_a_port_that_is_bound_and_silent_is_an_error_soon(self, store: Store) -> None:
+        """Whether it accepts connections and says nothing, or does not even listen."""
+        for listen in [True, False]:
+            with closing(socket.socket()) as stranger:
+                stranger.bind(("127.0.0.1", 0))
+                if listen:
+                    stranger.listen()
+                with pytest.raises(DevToolsError, match="is taken by a program that"):
+                    DevTools(store, port=stranger.getsockname()[1]).start()
+
 
 class TestLife:
     """Start and stop, in every order."""
@@ -495,6 +553,33 @@ class TestLife:
         """Before anything is started."""
         with pytest.raises(ValueError, match=next(iter(wrong))):
             DevTools(store, **wrong)
+
+    @pytest.mark.parametrize("port", [8000.5, True, "8000", None])
+    def test_a_port_is_a_whole_number(self, store: Store, port: Any) -> None:
+        """What is none is said to be none."""
+        with pytest.raises(TypeError, match="port is a whole number"):
+            DevTools(store, port=port)
+
+    def test_exiting_in_a_reducer_ends_nobody(self, store: Store, watch: Watch) -> None:
+        """SystemExit is an error like any other, in the dispatchers and in the sanitizers."""
+
+        def leave(state: Any) -> Any:
+            raise SystemExit(4)
+
+        with DevTools(store, port=0, name="A", latency=0.0, state_sanitizer=leave) as tools:
+            window = watch(tools)
+            window.until(lambda: "A" in window.names())
+            window.dispatch("A", "{type: 'counter/leave'}")
+            window.until(lambda: window.instances["A"].errors)
+            assert "SystemExit: 3" in window.instances["A"].errors[0]
+            with Viewer(port_of(tools)) as viewer:
+                viewer.until(lambda: viewer.replicas)
+                text = "{type: 'counter/leave'}"
+                answer = viewer.ask(1, "dispatch", replica=store.replica, text=text)
+                assert answer["error"] == "SystemExit: 3"
+                answer = viewer.ask(2, "state", replica=store.replica)
+                assert "SystemExit: 4" in str(answer)
+            assert tools.status.state == "serving"
 
     def test_a_closed_store_can_still_be_looked_at(self, watch: Watch) -> None:
         """Its history stays until the tools are stopped; dispatching says why it fails."""
@@ -545,6 +630,38 @@ class TestLife:
             "utf-8",
         )
         assert run(program) == "stopped serving 200\nfree\n"
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    def test_a_forked_child_keeps_no_connection_open(self, tmp_path: Path) -> None:
+        """That a program was killed is seen though its child lives: by who looked, at once."""
+        program = tmp_path / "forks.py"
+        program.write_text(
+            "import warnings\n"
+            "warnings.simplefilter('ignore')\n"
+            "import signal\n"
+            "from tests.devtools.test_devtools import *\n"
+            "from sync.devtools import server\n"
+            "server.HEARTBEAT = server.UNHEARD = None\n"
+            "ready, told = os.pipe()\n"
+            "killed = os.fork()\n"
+            "if killed == 0:\n"
+            "    tools = DevTools(configure_store([counter]), port=0).start()\n"
+            "    os.write(told, str(port_of(tools)).encode())\n"
+            "    until(lambda: tools.status.viewers)\n"
+            "    if os.fork():\n"
+            "        os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    time.sleep(60)\n"
+            "    os._exit(0)\n"
+            "with Viewer(int(os.read(ready, 10))) as viewer:\n"
+            "    try:\n"
+            "        viewer.until(lambda: False)\n"
+            "    except ConnectionClosed:\n"
+            "        print('seen')\n"
+            "os.waitpid(killed, 0)\n"
+            "os.killpg(0, signal.SIGTERM)\n",
+            "utf-8",
+        )
+        assert run(program) == "seen\n"
 
 
 def run(program: Path) -> str:

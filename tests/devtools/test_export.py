@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from crdtstore import Commit, Store, configure_store
+from crdtstore import Commit, Store, configure_store, revert
 from crdtstore.testing import History
 from crdtstore.testing.diagram import as_text
 from sync.devtools.export import Known, history, known, log, replay
@@ -285,6 +285,108 @@ def test_actions_without_a_known_payload_are_left_out(run: Run) -> None:
     ast.parse(text)
 
 
+def took_back(run: Run, name: str, commit: Commit) -> None:
+    run.stores[name].dispatch(revert(commit))
+    run.tell()
+
+
+def test_what_was_taken_back_is_taken_back_again(run: Run, tmp_path: Path) -> None:
+    """One's own actions, a peer's, and reverts; the state in the end says that it was done."""
+    run.act("A", "price", "milk", 1)
+    own = run.act("A", "price", "milk", 2)
+    theirs: list[Commit] = []
+    run.stores["B"].on_commit(theirs.append)
+    run.catch_up("B", "A")
+    theirs.clear()
+    sold = run.act("A", "sell")
+    run.deliver("B", sold)
+    took_back(run, "A", own)  # 1 again
+    took_back(run, "A", run.made[-1])  # 2 again
+    took_back(run, "B", theirs[0])
+    assert run.stores["A"].state.shop.prices["milk"] == 2
+    assert run.stores["B"].state.shop.sold == run.stores["A"].state.shop.sold - 1
+    text = replay(run.graph, run.known(), slices="shop:shop, shop:staff")
+    assert text.count("run.revert(") == 3
+    assert "@@devtools" not in text
+    assert "left_out=0" in text
+    settled(run)
+    (tmp_path / "shop.py").write_text(SHOP, "utf-8")
+    text = text.replace("        for store in stores:\n            store.close()\n", "", 1) + (
+        "    shops = [store.state.shop for store in run.stores.values()]\n"
+        "    assert [shop.prices['milk'] for shop in shops] == [2] * 3\n"
+        f"    assert [shop.sold for shop in shops] == [{run.stores['A'].state.shop.sold}] * 3\n"
+    )
+    (tmp_path / "test_replay.py").write_text(text, "utf-8")
+    result = pytest_in(tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_revert_of_what_is_not_known_is_left_out(run: Run) -> None:
+    """Of a catch-up, and of one of two actions of one type that were done at once."""
+    caught: list[Commit] = []
+    run.stores["B"].on_commit(caught.append)
+    run.act("A", "sell")
+    run.catch_up("B", "A")
+    took_back(run, "B", caught[0])
+    run.clock = lambda: run.at  # type: ignore[method-assign]
+    frozen = run.at + 1
+    with configure_store(shop.slices, clock=lambda: frozen) as store:
+        source = Source(store, Log(store), name="D")
+        session = run.graph.join(source.join(), 0.0)
+        made: list[Commit] = []
+        store.on_commit(made.append)
+        for _ in range(2):
+            store.dispatch(shop.shop.actions.sell())
+        store.dispatch(revert(made[0]))
+        run.graph.receive(session, {"type": "records", "records": source.records(0)}, 0.0)
+        run.sources["D"] = source
+        text = replay(run.graph, run.known(), slices="shop:slices")
+    assert "run.revert(" not in text
+    assert "2 actions left out" in text
+    assert "# B also did @@devtools/revert(" in text
+    assert "# D also did @@devtools/revert(" in text
+
+
+def test_an_action_that_does_nothing_any_more_fails_a_generated_test(
+    run: Run, tmp_path: Path
+) -> None:
+    """It changed something then, or it would not be there."""
+    broken = SHOP.replace("state.sold += 1", "pass")
+    (tmp_path / "shop.py").write_text(broken, "utf-8")
+    text = replay(run.graph, run.known(), slices="shop:slices")
+    (tmp_path / "test_replay.py").write_text(text, "utf-8")
+    result = pytest_in(tmp_path)
+    assert result.returncode == 1
+    assert "{'type': 'shop/sell', 'payload': None} of C changed something then" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("slices", "expected"),
+    [
+        ("shop:slices", "from shop import slices as slices_1\n\nSLICES: list[Any] = [slices_1]\n"),
+        (
+            "todo:todos,a.b:App.ui",
+            "from todo import todos as slices_1\nfrom a.b import App as slices_2\n\n"
+            "SLICES: list[Any] = [slices_1, slices_2.ui]\n",
+        ),
+    ],
+)
+def test_slices_are_named_as_on_the_command_line(slices: str, expected: str) -> None:
+    """One place, or several with commas between them."""
+    text = replay(Graph(), {}, slices=slices)
+    assert expected in text
+    ast.parse(text)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["todo", "todo:", "todo:todos,", "todo:class", "a:b,os; import c"]
+)
+def test_what_is_no_place_of_slices_is_refused(wrong: str) -> None:
+    """The message says what one looks like."""
+    with pytest.raises(ValueError, match=r"'shop\.state:todos,shop\.state:ui'"):
+        replay(Graph(), {}, slices=wrong)
+
+
 def test_hostile_texts_stay_texts() -> None:
     """Labels, names and payloads of strangers are quoted, or stay in their comments."""
     graph = Graph()
@@ -303,7 +405,7 @@ def test_hostile_texts_stay_texts() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
-    } == {"annotations", "Any", "configure_store"}
+    } == {"annotations", "Any", "Commit", "combine_slices", "configure_store", "revert"}
     (call,) = [
         node
         for node in ast.walk(tree)

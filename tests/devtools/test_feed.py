@@ -579,7 +579,7 @@ def test_files_are_exported(world: World) -> None:
     value = viewer.value("export", format="test", slices="tests.devtools.test_feed:slices")
     assert value["name"] == "test_replay.py"
     assert value["text"].count("run.act(") == 100
-    assert "import slices as SLICES" in value["text"]
+    assert "import slices as slices_1" in value["text"]
     value = viewer.value("export", format="log", replica=a.store.replica)
     log = json.loads(value["text"])
     assert value["name"] == "redux-log-A.json"
@@ -602,3 +602,35 @@ def test_an_export_without_anybody_left_has_what_is_known(world: World) -> None:
     text = viewer.value("export", format="test")["text"]
     assert "# A also did todos/voted()" in text
     assert "1 action left out" in text
+
+
+def test_names_go_to_the_sources_that_keep_them(world: World) -> None:
+    """And come back with the join at the next server."""
+    told: list[Any] = []
+    source = world.feed.add_source(told.append)
+    source.receive(joining("A", 1, names={"CCCC": "carol", "D": 7}, tools="t"), 0.0)
+    world.feed.tick(1.0)
+    assert told[-1] == {"type": "names", "names": {"CCCC": "carol", "AAAA": "A"}}
+    count = len(told)
+    world.feed.tick(2.0)
+    assert len(told) == count
+
+
+def test_a_second_source_of_one_store_is_refused(world: World) -> None:
+    """Other tools of it are there; the same, back again, take the place of their old connection."""
+    said: list[str] = []
+    first = world.feed.add_source(bool, lambda: said.append("first closed"), said.append)
+    first.receive(joining("A", 1, tools="one"), 0.0)
+    second = world.feed.add_source(bool, bool, said.append)
+    second.receive(joining("A", 1, tools="two"), 0.0)
+    assert said == ["this store is shown here already, by other tools"]
+    again = world.feed.add_source(bool, bool, said.append)
+    again.receive(joining("A", 1, tools="one"), 0.0)
+    assert said[1:] == ["first closed"]
+    again.closed(1.0)
+    third = world.feed.add_source(bool, bool, said.append)
+    third.receive(joining("A", 1, tools="two"), 0.0)
+    assert len(said) == 2
+    strange = world.feed.add_source(bool, bool, said.append)
+    strange.receive(joining("B", 1), 0.0)
+    assert "is not understood: session 1 is one of replica AAAA" in said[2]

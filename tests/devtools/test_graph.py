@@ -569,3 +569,30 @@ def test_a_session_is_of_one_replica(graph: Graph) -> None:
     Told(graph, "A", 1)
     with pytest.raises(ToldError, match="replica"):
         Told(graph, "B", 1)
+
+
+def test_a_catch_up_is_its_only_authors_or_who_handed_it_on(graph: Graph) -> None:
+    """Whose it was is seen from what came, and where that is several's, from whom it came."""
+    a, b, c = Told(graph, "A", 1), Told(graph, "B", 2), Told(graph, "C", 3)
+    first, second, other = a.act(), a.act(), b.act()
+    c.deliver(first, second)
+    assert graph.event(graph.end - 1).peer == "AAAA"
+    d = Told(graph, "D", 4)
+    d.tell([{**d.delivery(first, second, other), "via": "CCCC"}])
+    assert graph.event(graph.end - 1).peer == "CCCC"
+
+
+def test_names_heard_elsewhere_are_used(graph: Graph) -> None:
+    """Of whom nobody tells here, the name is known, and the colour stays as it was."""
+    graph.hear({"AAAA": "alice", "BBBB": "bob"})
+    b = Told(graph, "B", 2)
+    act = Told(Graph(), "A", 1).act()
+    b.deliver(act)
+    graph.leave(b.session, 0.0)
+    graph.tick(1_000.0)
+    told = {each["id"]: (each["name"], each["colour"]) for each in graph.replicas()}
+    assert told == {"BBBB": ("B", 1), "AAAA": ("alice", 0)}
+    assert graph.names() == {"AAAA": "alice", "BBBB": "B"}
+    assert graph.name("AAAA") == "alice"
+    graph.hear({"AAAA": "mallory"})
+    assert graph.name("AAAA") == "alice"

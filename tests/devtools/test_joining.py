@@ -8,17 +8,20 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from crdtstore import Counter, Store, configure_store, create_slice
+from sync.devtools import keeping
 from sync.devtools.broker import Broker
 from sync.devtools.client import Client
-from sync.devtools.joining import Showing, Telling, Waker, recognise, take_part
+from sync.devtools.joining import Showing, Telling, Waker, Worker, recognise, take_part
+from sync.devtools.keeping import Troubles
 from sync.devtools.lifted import Instance
 from sync.devtools.log import Log
-from sync.devtools.server import Conversation, Route, Server, Wire, listening
+from sync.devtools.server import Conversation, RefusedError, Route, Server, Wire, listening
 from sync.devtools.source import Source
 from sync.devtools.website import Answer, Website
 
@@ -43,6 +46,7 @@ class Kept:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.was_closed = False
+        self.failure: BaseException | None = None
         self.room = asyncio.Event()
         self.room.set()
 
@@ -51,6 +55,12 @@ class Kept:
 
     def close(self) -> None:
         self.was_closed = True
+
+    def fail(self, error: BaseException) -> None:
+        self.failure = error
+        self.close()
+
+    def refuse(self, why: str) -> None: ...
 
     def backlog(self) -> int:
         return 0 if self.room.is_set() else 1
@@ -213,10 +223,8 @@ class TestTelling:
 
         run(main)
 
-    def test_a_failure_ends_it_and_is_told_to_people(
-        self, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        """Nobody waits for records that will never come."""
+    def test_a_failure_ends_it_and_is_told_to_people(self) -> None:
+        """Nobody waits for records that will never come; whoever holds it knows why."""
 
         class Broken(Source):
             def records(self, after: int, count: int = 500) -> list[dict[str, Any]]:
@@ -227,10 +235,53 @@ class TestTelling:
             telling = Telling(Broken(store, log, name="A"), Waker(log), 0.0, wire)
             telling.receive('{"type":"watch","on":true}')
             await until(lambda: wire.was_closed)
+            assert str(wire.failure) == "broken"
             telling.closed()
 
         run(main)
-        assert "cannot tell what happens" in caplog.text
+
+    def test_what_runs_the_applications_code_keeps_nobody_else_waiting(self) -> None:
+        """A slow reducer has a thread of its own; other questions are answered meanwhile."""
+
+        async def main(store: Store, log: Log) -> None:
+            go_on, threads = threading.Event(), []
+
+            class Slow(Source):
+                def answer(self, request: Any) -> dict[str, Any]:
+                    if request["what"] == "dispatch":
+                        assert go_on.wait(30)
+                        threads.append(threading.current_thread().name)
+                    return super().answer(request)
+
+            wire, worker = Kept(), Worker()
+            telling = Telling(Slow(store, log, name="A"), None, 0.0, wire, worker)
+            text = "{type: 'counter/inc'}"
+            for id, what in enumerate(["dispatch", "dispatch", "conflicts"]):
+                asked = {"type": "request", "id": id, "what": what, "text": text}
+                telling.receive(json.dumps(asked))
+            assert [m["id"] for m in wire.messages("response")] == [2]
+            go_on.set()
+            await until(lambda: len(wire.messages("response")) == 3)
+            assert [m["id"] for m in wire.messages("response")] == [2, 0, 1]
+            assert threads == ["crdtstore-devtools-work"] * 2
+            assert store.state.counter.n == 2
+            telling.closed()
+            worker.close()
+
+        run(main)
+
+    def test_it_keeps_the_names_of_others(self) -> None:
+        """They are told to the next server, should this one end."""
+
+        async def main(store: Store, log: Log) -> None:
+            wire = Kept()
+            source = Source(store, log, name="A")
+            telling = Telling(source, None, 0.0, wire)
+            telling.receive('{"type":"names","names":{"f00":"alice"}}')
+            assert source.join()["names"] == {"f00": "alice"}
+            telling.closed()
+
+        run(main)
 
 
 class TestShowing:
@@ -366,38 +417,109 @@ class TestRecognise:
         assert asyncio.run(main()) == "other"
 
 
-def test_taking_part_ends_with_any_of_the_conversations() -> None:
-    """A store is at a server with both of its conversations, or with none."""
+class Ends:
+    """Conversations that are noted, by path; what is said ``fail`` to fails."""
 
-    async def main() -> None:
-        made: dict[str, list[Any]] = {"/a": [], "/b": [], "mine": []}
+    def __init__(self) -> None:
+        self.made: dict[str, list[Any]] = {}
+
+    def has(self, path: str, count: int) -> bool:
+        return len(self.made[path]) == count
+
+    def at(self, path: str) -> Callable[[Wire], Conversation]:
+        noted = self.made.setdefault(path, [])
 
         class End:
-            def __init__(self, path: str, wire: Wire) -> None:
+            def __init__(self, wire: Wire) -> None:
                 self.wire = wire
                 self.over = False
-                made[path].append(self)
+                noted.append(self)
 
-            def receive(self, text: str) -> None: ...
+            def receive(self, text: str) -> None:
+                raise KeyError(text)
 
             def closed(self) -> None:
                 self.over = True
 
-        def at(path: str) -> Callable[[Wire], Conversation]:
-            return lambda wire: End(path, wire)
+        return End
 
-        routes = {path: Route(at(path)) for path in ["/a", "/b"]}
+
+def test_each_conversation_is_begun_again_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """A failure is logged once, and told until it works; the others go on until the server ends."""
+
+    async def main() -> None:
+        ends, mine, troubles = Ends(), Ends(), Troubles()
+        routes = {path: Route(ends.at(path)) for path in ["/a", "/b"]}
+        openers = {path: mine.at(path) for path in routes}
         async with serving(website(), routes) as port:
             joined = asyncio.Event()
             part = asyncio.ensure_future(
-                take_part("127.0.0.1", port, dict.fromkeys(routes, at("mine")), joined.set)
+                take_part("127.0.0.1", port, openers, joined.set, troubles)
             )
             await asyncio.wait_for(joined.wait(), 30)
-            await until(lambda: made["/a"] and made["/b"])
-            made["/a"][0].wire.close()
-            await asyncio.wait_for(part, 30)
-            await until(lambda: all(end.over for ends in made.values() for end in ends))
-            with pytest.raises(ConnectionRefusedError):
-                await take_part("127.0.0.1", 1, {"/a": at("mine")}, joined.set)
+            for count in range(1, 5):
+                await until(partial(ends.has, "/a", count))
+                ends.made["/a"][-1].wire.send("fail")
+            await until(lambda: len(mine.made["/a"]) == 5)
+            assert [end.over for end in mine.made["/a"]] == [True] * 4 + [False]
+            assert [end.over for end in mine.made["/b"]] == [False]
+            assert troubles.text == "/a fails, and is tried again: KeyError: 'fail'"
+            assert not part.done()
+        await asyncio.wait_for(part, 30)
+        assert all(end.over for each in mine.made.values() for end in each)
+        with pytest.raises(ConnectionRefusedError):
+            await take_part("127.0.0.1", 1, openers, joined.set)
 
     asyncio.run(main())
+    assert [r.getMessage() for r in caplog.records] == ["a conversation of the tools failed"]
+
+
+def test_a_refusal_ends_it_all_and_says_why() -> None:
+    """Who is refused does not come back at once; the reason is the server's."""
+
+    async def main() -> None:
+        def refuse(wire: Wire) -> Conversation:
+            wire.refuse("you are here already")
+            return Ends().at("/a")(wire)
+
+        async with serving(website(), {"/a": Route(refuse)}) as port:
+            joined: list[int] = []
+            openers = {path: Ends().at(path) for path in ["/a", "/b"]}
+            with pytest.raises(RefusedError, match="here already"):
+                await take_part("127.0.0.1", port, openers, lambda: joined.append(1), careful=True)
+            assert joined == []
+
+    asyncio.run(asyncio.wait_for(main(), 30))
+
+
+class TestKeep:
+    """What ends is begun again, later and later."""
+
+    def test_pauses_grow_while_it_does_not_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And begin anew after it lasted; by then what was wrong is put right."""
+        waits: list[int] = []
+        monkeypatch.setattr(keeping, "STEADY", 0.01)
+
+        def pause(attempts: int, longest: float) -> float:
+            waits.append(attempts)
+            return 0.0
+
+        monkeypatch.setattr(keeping, "pause", pause)
+        troubles = Troubles()
+
+        async def hold() -> BaseException | None:
+            if len(waits) == 3:
+                await until(lambda: troubles.text is None)
+            if len(waits) == 5:
+                raise EOFError
+            return ValueError("no")
+
+        with pytest.raises(EOFError):
+            asyncio.run(keeping.keep("/a", hold, troubles))
+        assert waits == [1, 2, 3, 1, 2]
+        assert troubles.text == "/a fails, and is tried again: ValueError: no"
+
+    def test_a_pause_has_a_bound(self) -> None:
+        """However often it was tried."""
+        assert all(keeping.pause(n, 2.0) <= 2.0 for n in range(2_000))
+        assert keeping.pause(10_000, 2.0) >= 0.5

@@ -120,6 +120,16 @@ def test_long_strings_are_cut_and_say_so() -> None:
     assert len(shown) < 30_000
 
 
+def test_a_long_string_is_one_line_of_a_state_and_more_of_an_action() -> None:
+    """Three million characters are two thousand in a state, and the present limit in a payload."""
+    long = "a" * 3_000_000
+    with configure_store([create_slice(name="big", initial_state={"text": long})]) as store:
+        shown = Sanitizer().state(store.state)["big"]["text"]
+    assert shown == "a" * 2_000 + "… (2998000 of 3000000 characters are not shown)"
+    payload = Sanitizer().action(Action("big/put", long))["payload"]
+    assert payload == "a" * 20_000 + "… (2980000 of 3000000 characters are not shown)"
+
+
 def test_large_containers_are_cut_and_say_so() -> None:
     """What is left out is counted, in a last entry."""
     limits = Limits(items=3)

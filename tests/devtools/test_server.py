@@ -196,6 +196,40 @@ class TestServer:
 
         asyncio.run(main())
 
+    def test_who_would_speak_another_protocol_gets_the_page(self) -> None:
+        """As curl --http2 does: that it could do better is no WebSocket."""
+
+        async def main() -> bytes:
+            async with serving({}) as (_, address):
+                return await raw(
+                    address,
+                    f"GET /who HTTP/1.1\r\nHost: {address}\r\nUpgrade: h2c\r\n"
+                    "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n",
+                )
+
+        assert asyncio.run(main()).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def test_who_answers_no_ping_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A socket that stays open, in a forked child or a program that hangs, deceives nobody."""
+        monkeypatch.setattr(server_module, "HEARTBEAT", 0.01)
+        monkeypatch.setattr(server_module, "UNHEARD", 0.01)
+
+        async def main() -> None:
+            made: list[Echo] = []
+
+            def open_(wire: Wire) -> Conversation:
+                made.append(Echo(wire))
+                return made[-1]
+
+            async with serving({"/echo": Route(open_)}) as (_, address):
+                client = await connect(f"ws://{address}/echo", proxy=None)
+                client.transport.pause_reading()
+                while not made or not made[0].ended:
+                    await asyncio.sleep(0)
+                client.transport.abort()
+
+        asyncio.run(asyncio.wait_for(main(), 60))
+
     def test_conversations_are_by_path_and_origin(self) -> None:
         """Programs send no origin; browsers do, and only our own pages' is accepted."""
 
@@ -324,13 +358,13 @@ def test_two_conversations_of_one_process_talk() -> None:
             wire.send("two")
             return keep(Listener(wire))
 
-        end = together(begin, lambda wire: keep(Echo(wire)))
+        pair = asyncio.ensure_future(together(begin, lambda wire: keep(Echo(wire))))
+        await asyncio.sleep(0)
         assert said == []
-        await asyncio.sleep(0.01)
-        assert said == ["one", "two"]
+        while said != ["one", "two"]:
+            await asyncio.sleep(0)
         sides[0].wire.send("fail")
-        await asyncio.sleep(0.01)
-        end()
+        assert str(await pair) == "as asked"
         return sides[0].ended, sides[1].ended
 
     assert asyncio.run(main()) == (1, 1)

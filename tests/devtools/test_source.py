@@ -373,7 +373,9 @@ def test_a_text_is_parsed_and_dispatched() -> None:
     """Nothing in it is run; what is no action is refused with a reason."""
     with watched() as (store, source, _):
         value = ask(source, "dispatch", text="{type: 'board/rename', payload: 'x'}")
-        assert value == {"action": {"type": "board/rename", "payload": "x"}}
+        assert value == {"action": {"type": "board/rename", "payload": "x"}, "changed": True}
+        value = ask(source, "dispatch", text="{type: 'board/nosuch'}")
+        assert value == {"action": {"type": "board/nosuch"}, "changed": False}
         assert store[board].name == "x"
         assert refused(source, "dispatch", text="alert(1)")
         assert refused(source, "dispatch", text="{payload: 1}")

@@ -183,6 +183,17 @@ def test_a_slice_that_is_too_large_is_cut() -> None:
             assert f"of {count} items are not shown" in shown["huge"]["numbers"][-1]
 
 
+def test_a_long_string_is_cut_once_and_says_how_long_it_is() -> None:
+    """In registers, texts and keys of states; what says so already is not cut again."""
+    long = "a" * 3_000_000
+    note = "a" * 2_000 + "… (2998000 of 3000000 characters are not shown)"
+    assert json.loads(Texts(10**6).text([long, note])) == [note, note]
+    big = create_slice(name="big", initial_state={"one": long, "two": Text(long)})
+    with configure_store([big]) as store:
+        (text,) = Texts(10**6).fitting([store.state], 10**6, "$[{}]".format)
+    assert json.loads(text) == {"big": {"one": note, "two": note}}
+
+
 def test_a_key_of_a_state_is_no_reference() -> None:
     """What a peer calls $jsan is shown under another name, as a UI would follow it."""
     text = Texts(1000).text({"$jsan": "$.secret", "a": [{"$jsan": ["f"]}]})

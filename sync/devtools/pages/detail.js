@@ -18,7 +18,7 @@ const WORDS = {
 /** Return a replica's name with a swatch in its colour. */
 export function replicaTag(feed, replica) {
   const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-  swatch.style.backgroundColor = `var(${lineColour(feed.history.lane(replica))})`;
+  swatch.style.backgroundColor = `var(${lineColour(feed.history, replica)})`;
   return element("span", { class: "replica-tag" }, swatch, feed.name(replica));
 }
 

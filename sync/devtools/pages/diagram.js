@@ -116,8 +116,16 @@ export class Diagram extends EventTarget {
     this.scroll = clamp(scroll, -Math.max(0, over), 0);
   }
 
+  /** The colours, those of the lines in their order. */
+  get painted() {
+    const { colours, layout: { history } } = this;
+    const lanes = history.names.map((_, lane) => colours.lanes[history.colour(lane) % COLOURS]);
+    return { ...colours, lanes: lanes.length > 0 ? lanes : colours.lanes };
+  }
+
   get scene() {
-    const { layout, view, width, height, rowHeight, scroll, colours, fonts, selected } = this;
+    const { layout, view, width, height, rowHeight, scroll, fonts, selected } = this;
+    const colours = this.painted;
     const alive = (n) => (n !== null && layout.history.get(n) !== undefined ? n : null);
     const focus = alive(this.hovered) ?? alive(selected);
     return {
@@ -170,8 +178,8 @@ export class Diagram extends EventTarget {
     const [width, height] = this.track;
     const context = this.overview.getContext("2d");
     size(this.overview, context, width, height);
-    const { layout, colours } = this;
-    paintOverview(context, { layout, width, height, colours, inset: INSET });
+    const { layout, painted } = this;
+    paintOverview(context, { layout, width, height, colours: painted, inset: INSET });
   }
 
   /** Return where the mark of event `n` is on the canvas, in CSS pixels. */

@@ -115,7 +115,10 @@ export class Feed extends EventTarget {
       case "replicas":
         this.replicas = message.replicas;
         this.byId = new Map(message.replicas.map((replica) => [replica.id, replica]));
-        for (const replica of message.replicas) this.history.lane(replica.id);
+        for (const replica of message.replicas) {
+          this.history.lane(replica.id);
+          if (Number.isInteger(replica.colour)) this.history.colours.set(replica.id, replica.colour);
+        }
         this.dispatchEvent(new Event("replicas"));
         break;
       case "events":

@@ -15,6 +15,7 @@ export const LIMIT = 100_000;
 export class History {
   constructor(limit = LIMIT) {
     this.limit = limit;
+    this.colours = new Map(); // replica -> the number of its colour, which outlives its line
     this.clear();
   }
 
@@ -63,6 +64,11 @@ export class History {
       }
     }
     return lane;
+  }
+
+  /** Return the number of the colour of a line: the one that the server gave its replica. */
+  colour(lane) {
+    return this.colours.get(this.names[lane]) ?? lane;
   }
 
   /**

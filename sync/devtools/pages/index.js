@@ -180,7 +180,7 @@ function renderRow(index) {
   const event = history.get(shown[index]);
   const author = event.kind === "deliver" && event.peer ? event.peer : event.replica;
   const dot = element("span", { class: `dot ${event.kind}`, "aria-hidden": "true" });
-  dot.style.color = `var(${lineColour(history.lane(author))})`;
+  dot.style.color = `var(${lineColour(history, author)})`;
   const row = element(
     "div",
     {
@@ -430,7 +430,9 @@ function told(promise, success) {
 async function dispatch() {
   const field = byId("text");
   if (chosen === null || field.value.trim() === "") return;
-  await told(feed.request("dispatch", { replica: chosen, text: field.value }), () => "Dispatched.");
+  await told(feed.request("dispatch", { replica: chosen, text: field.value }), ({ changed }) =>
+    changed === false ? "Dispatched: no slice changed anything." : "Dispatched.",
+  );
 }
 
 byId("dispatch").addEventListener("click", dispatch);

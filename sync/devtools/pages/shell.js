@@ -80,6 +80,6 @@ export function colour(name) {
 export const COLOURS = 10;
 
 /** Return the custom property with the colour of a replica's line. */
-export function lineColour(lane) {
-  return `--replica-${lane % COLOURS}`;
+export function lineColour(history, replica) {
+  return `--replica-${history.colour(history.lane(replica)) % COLOURS}`;
 }

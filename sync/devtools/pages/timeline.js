@@ -479,7 +479,7 @@ window.timeline = Object.freeze({
   get rowHeight() { return diagram.rowHeight; },
   get single() { return diagram.single; },
   get frames() { return [...diagram.frames]; },
-  colour: (replica) => diagram.colours.lanes[history.lanes.get(replica) % diagram.colours.lanes.length],
+  colour: (replica) => diagram.painted.lanes[history.lanes.get(replica)],
   theme: (name) => diagram.colours[name],
 });
 
