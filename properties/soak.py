@@ -139,15 +139,18 @@ COUNTS = {
 
 
 def _work(next_seed: Any, results: Any, stop: Event, steps: int, stores: str) -> None:
-    """One worker: a seed after the other."""
+    """One worker: a seed after the other, until it is told to stop or its parent is gone."""
+    parent = multiprocessing.parent_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     gc.freeze()  # what was imported need not be looked at after each world
-    while not stop.is_set():
+    while not stop.is_set() and parent is not None and parent.is_alive():
         with next_seed.get_lock():
             seed = next_seed.value
             next_seed.value += 1
         result = attempt(seed, steps, stores)
         results.put(Report(result, _megabytes()))
+    if parent is None or not parent.is_alive():
+        results.cancel_join_thread()  # nobody reads them any more
 
 
 def attempt(seed: int, steps: int, stores: str = "real") -> Result:
