@@ -204,9 +204,10 @@ class Server:
         for listener in self._listeners:
             with suppress(TimeoutError):
                 await asyncio.wait_for(listener.wait_closed(), 2 * _GOODBYE)
-        for connection in list(self._made):
-            _abort(connection)
-        await asyncio.sleep(0)  # in which transports close their sockets
+        for _ in range(5):  # one accepted just now gets its transport in the turns to come
+            for connection in list(self._made):
+                _abort(connection)
+            await asyncio.sleep(0)  # in which transports close their sockets
 
     def _make(self, *arguments: Any, **options: Any) -> ServerConnection:
         connection = ServerConnection(*arguments, **options)

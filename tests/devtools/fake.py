@@ -421,6 +421,8 @@ class Fake:
             self._ready.set_result(f"http://127.0.0.1:{port}")
             await self._done.wait()
             await self._close_all()
+        for _ in range(10):
+            await asyncio.sleep(0)  # in which transports close their sockets
 
     def _http(self, connection: ServerConnection, request: Request) -> Response | None:
         path = urlsplit(request.path).path

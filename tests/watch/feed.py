@@ -206,6 +206,8 @@ class Feed:
         assert self._server is not None
         self._server.close()
         await self._server.wait_closed()
+        for _ in range(10):
+            await asyncio.sleep(0)  # in which transports close their sockets
 
     async def _tell(self, messages: tuple[dict[str, Any], ...]) -> None:
         for viewer in tuple(self._viewers):
